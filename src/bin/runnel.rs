@@ -1,0 +1,3 @@
+//! The `runnel` binary: arguments in, exit status out.
+
+fn main() {}

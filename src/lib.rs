@@ -1,0 +1,22 @@
+//! runnel: Kafka in a directory.
+//!
+//! The rooms, from the ground up; a room imports only rooms that stand before it in this list.
+//! `tests/rooms.rs` holds the order.
+//!
+//! | room | what it is for |
+//! | --- | --- |
+//! | [`model`] | plain types and limits |
+//! | [`clock`] | time, passed in |
+//! | [`record`] | record batch v2; no I/O |
+//! | [`storage`] | the one door to the file system |
+//! | [`log`] | segments, indexes, one partition's log |
+//! | [`broker`] | the engine: catalog, append, fetch, offsets |
+//! | [`cluster`] | the one face of "a Kafka" for what stands above |
+//! | [`inspect`] | verify a log, also a dead directory's |
+//! | [`cli`] | arguments, formats, progress, exit codes |
+//!
+//! Below `cli` nothing prints, exits or reads the environment.
+
+pub mod clock;
+pub mod model;
+pub mod record;

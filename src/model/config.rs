@@ -1,0 +1,1 @@
+//! A topic's configuration: Kafka's keys, types, defaults and ranges.

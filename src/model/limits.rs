@@ -1,0 +1,19 @@
+//! Every limit of the engine in one place, with its unit and where it comes from.
+
+/// Characters of a topic name. Source: Kafka, so that `<name>-<partition>` fits a directory name.
+pub const TOPIC_NAME_MAX: usize = 249;
+
+/// Partitions of one topic, inclusive. A partition costs a directory and three files.
+pub const PARTITIONS_MAX: i32 = 100_000;
+
+/// Bytes of a batch as stored, header included, unless `max.message.bytes` says otherwise.
+pub const MAX_MESSAGE_BYTES_DEFAULT: i32 = 1_048_588;
+
+/// Bytes that one batch may hold once decompressed: this, or four times `max.message.bytes` where that is more.
+pub const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of the largest batch that a reader accepts from a file. Kafka's own cap is that of a segment, 2 GiB.
+pub const BATCH_BYTES_MAX: usize = i32::MAX as usize;
+
+/// Bytes of a text file in the directory (catalog, checkpoints) that is read whole.
+pub const TEXT_FILE_BYTES_MAX: u64 = 256 << 20;
