@@ -1,6 +1,6 @@
 //! Plain types that every room shares: names, numbers and limits; no I/O, nothing that waits.
 
-mod config;
+pub mod config;
 pub mod limits;
 mod names;
 mod offset;

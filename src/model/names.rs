@@ -22,8 +22,13 @@ pub enum InvalidTopicName {
     #[error("a topic cannot be named {0:?}")]
     Dots(String),
     /// Longer than a directory name allows.
-    #[error("a topic name has at most {} characters, this one has {0}", limits::TOPIC_NAME_MAX)]
-    TooLong(usize),
+    #[error("a topic name has at most {max} characters, this one has {length}")]
+    TooLong {
+        /// Its characters.
+        length: usize,
+        /// How many it may have.
+        max: usize,
+    },
     /// A character outside the legal set.
     #[error("{found:?} cannot stand in a topic name: only letters, digits, '.', '_' and '-' can")]
     Character {
@@ -49,7 +54,10 @@ impl TopicName {
             return Err(InvalidTopicName::Character { found });
         }
         if name.len() > limits::TOPIC_NAME_MAX {
-            return Err(InvalidTopicName::TooLong(name.len()));
+            return Err(InvalidTopicName::TooLong {
+                length: name.len(),
+                max: limits::TOPIC_NAME_MAX,
+            });
         }
         Ok(Self(name.into()))
     }
@@ -65,7 +73,10 @@ impl TopicName {
     pub fn is_internal(&self) -> bool {
         matches!(
             self.as_str(),
-            "__consumer_offsets" | "__transaction_state" | "__share_group_state" | "__cluster_metadata"
+            "__consumer_offsets"
+                | "__transaction_state"
+                | "__share_group_state"
+                | "__cluster_metadata"
         )
     }
 
@@ -73,9 +84,10 @@ impl TopicName {
     #[must_use]
     pub fn collides_with(&self, other: &Self) -> bool {
         self.len() == other.len()
-            && self.bytes().zip(other.bytes()).all(|(a, b)| {
-                a == b || matches!((a, b), (b'.' | b'_', b'.' | b'_'))
-            })
+            && self
+                .bytes()
+                .zip(other.bytes())
+                .all(|(a, b)| a == b || matches!((a, b), (b'.' | b'_', b'.' | b'_')))
     }
 }
 
