@@ -1,0 +1,457 @@
+//! Real files below a real directory.
+//!
+//! The directory itself may be reached by any path; below it no link is followed: each part of a
+//! path is opened from the one before it, `O_NOFOLLOW`. So whoever may write into the directory
+//! can't lead runnel out of it.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::MmapOptions;
+use rustix::fs::{self, AtFlags, FallocateFlags, FileType, Mode, OFlags, StatxFlags};
+
+use super::{
+    DirEntry, Error, File, FileId, Kind, LockKind, LockRange, Metadata, Open, Result, Slice,
+    Storage, Wait, Watcher,
+};
+
+/// A directory of the file system, as [`Storage`].
+#[derive(Debug)]
+pub struct Directory {
+    root: OwnedFd,
+    path: PathBuf,
+    reading: Reading,
+}
+
+/// How the bytes of a file come into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// By maps: every process that writes these files keeps the rule that what was validated
+    /// stays.
+    Maps,
+    /// By copies: somebody else's files, which may be cut at any time.
+    Copies,
+}
+
+impl Directory {
+    /// Opens a directory that runnel writes.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, Reading::Maps)
+    }
+
+    /// Opens a directory of somebody else's, to read: nothing is mapped.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open_foreign(path: &Path) -> Result<Self> {
+        Self::open_with(path, Reading::Copies)
+    }
+
+    fn open_with(path: &Path, reading: Reading) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = fs::open(path, flags, Mode::empty())
+            .map_err(|errno| Error::new("open", path.display(), errno))?;
+        Ok(Self { root, path: path.to_owned(), reading })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who owns the directory, and the bits of its mode.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn owner_and_mode(&self) -> Result<(u32, u32)> {
+        let stat = fs::fstat(&self.root).map_err(|errno| self.error("inspect", "", errno))?;
+        Ok((stat.st_uid, stat.st_mode & 0o7777))
+    }
+
+    fn error(&self, action: &'static str, path: &str, source: impl Into<io::Error>) -> Error {
+        Error::new(action, self.display(path), source)
+    }
+
+    /// The directory that holds `path`, and the last part of it.
+    fn parent<'p>(&self, path: &'p str) -> io::Result<(Parent<'_>, &'p str)> {
+        let mut parts = path.split('/');
+        let last = parts.next_back().unwrap_or_default();
+        if matches!(last, "." | "..") {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut parent = Parent::Root(self.root.as_fd());
+        for part in parts {
+            if matches!(part, "" | "." | "..") {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            parent = Parent::Below(fs::openat(parent.as_fd(), part, flags, Mode::empty())?);
+        }
+        Ok((parent, last))
+    }
+
+    /// A directory of the tree, open to be listed or synced.
+    fn directory(&self, path: &str) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if path.is_empty() {
+            return Ok(fs::openat(&self.root, ".", flags, Mode::empty())?);
+        }
+        let (parent, name) = self.parent(path)?;
+        Ok(fs::openat(parent.as_fd(), name, flags, Mode::empty())?)
+    }
+
+    fn open_file(&self, path: &str, how: Open) -> io::Result<OwnedFd> {
+        let access = match how {
+            Open::Read => OFlags::RDONLY,
+            Open::Write => OFlags::RDWR,
+            Open::Create => OFlags::RDWR | OFlags::CREATE,
+            Open::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        // NONBLOCK: opening a named pipe must not wait for its other end.
+        let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let (parent, name) = self.parent(path)?;
+        let descriptor = fs::openat(parent.as_fd(), name, flags, Mode::RUSR | Mode::WUSR)?;
+        let stat = fs::fstat(&descriptor)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(descriptor)
+    }
+
+    fn list_entries(&self, path: &str) -> io::Result<Vec<DirEntry>> {
+        let directory = self.directory(path)?;
+        let mut entries = Vec::new();
+        for entry in fs::Dir::new(directory.try_clone()?)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            if matches!(name, "." | "..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => self.kind_of(directory.as_fd(), entry.file_name())?,
+                known => kind(known),
+            };
+            entries.push(DirEntry { name: name.to_owned(), kind });
+        }
+        Ok(entries)
+    }
+
+    /// For file systems whose listings don't tell.
+    fn kind_of(&self, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Kind> {
+        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(kind(FileType::from_raw_mode(stat.st_mode)))
+    }
+
+    fn rename_entry(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from_parent, from_name) = self.parent(from)?;
+        let (to_parent, to_name) = self.parent(to)?;
+        Ok(fs::renameat(from_parent.as_fd(), from_name, to_parent.as_fd(), to_name)?)
+    }
+
+    fn link_entry(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from_parent, from_name) = self.parent(from)?;
+        let (to_parent, to_name) = self.parent(to)?;
+        let flags = AtFlags::empty();
+        Ok(fs::linkat(from_parent.as_fd(), from_name, to_parent.as_fd(), to_name, flags)?)
+    }
+
+    fn remove_entry(&self, path: &str, flags: AtFlags) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        Ok(fs::unlinkat(parent.as_fd(), name, flags)?)
+    }
+}
+
+impl Storage for Directory {
+    fn open(&self, path: &str, how: Open) -> Result<Arc<dyn File>> {
+        let action = if matches!(how, Open::Create | Open::CreateNew) { "create" } else { "open" };
+        let descriptor = self.open_file(path, how).map_err(|e| self.error(action, path, e))?;
+        Ok(Arc::new(RealFile { descriptor, path: self.display(path), reading: self.reading }))
+    }
+
+    fn create_dir(&self, path: &str) -> Result<()> {
+        self.parent(path)
+            .and_then(|(parent, name)| Ok(fs::mkdirat(parent.as_fd(), name, Mode::RWXU)?))
+            .map_err(|e| self.error("create", path, e))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<DirEntry>> {
+        self.list_entries(path).map_err(|e| self.error("list", path, e))
+    }
+
+    fn metadata(&self, path: &str) -> Result<Metadata> {
+        self.parent(path)
+            .and_then(|(parent, name)| stat(parent.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW))
+            .map_err(|e| self.error("inspect", path, e))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.rename_entry(from, to).map_err(|e| self.error("rename", from, e))
+    }
+
+    fn link(&self, from: &str, to: &str) -> Result<()> {
+        self.link_entry(from, to).map_err(|e| self.error("link", from, e))
+    }
+
+    fn remove_file(&self, path: &str) -> Result<()> {
+        self.remove_entry(path, AtFlags::empty()).map_err(|e| self.error("remove", path, e))
+    }
+
+    fn remove_dir(&self, path: &str) -> Result<()> {
+        self.remove_entry(path, AtFlags::REMOVEDIR).map_err(|e| self.error("remove", path, e))
+    }
+
+    fn sync_dir(&self, path: &str) -> Result<()> {
+        self.directory(path)
+            .and_then(|directory| Ok(fs::fsync(directory)?))
+            .map_err(|e| self.error("sync", path, e))
+    }
+
+    fn boot_id(&self) -> Option<[u8; 16]> {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+    }
+
+    fn display(&self, path: &str) -> String {
+        if path.is_empty() {
+            return self.path.display().to_string();
+        }
+        self.path.join(path).display().to_string()
+    }
+
+    fn watch(&self, path: &str) -> Option<Watcher> {
+        Watcher::begin(&self.path.join(path))
+    }
+}
+
+/// The directory on the way to a path's last part.
+enum Parent<'s> {
+    Root(BorrowedFd<'s>),
+    Below(OwnedFd),
+}
+
+impl AsFd for Parent<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(root) => *root,
+            Self::Below(descriptor) => descriptor.as_fd(),
+        }
+    }
+}
+
+fn kind(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        _ => Kind::Other,
+    }
+}
+
+fn stat(directory: BorrowedFd<'_>, name: &str, flags: AtFlags) -> io::Result<Metadata> {
+    let fields = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    let stat = fs::statx(directory, name, flags, fields)?;
+    let device = u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor);
+    Ok(Metadata {
+        kind: kind(FileType::from_raw_mode(u32::from(stat.stx_mode))),
+        len: stat.stx_size,
+        id: FileId { device, mount: stat.stx_mnt_id, inode: stat.stx_ino },
+        modified_ms: stat.stx_mtime.tv_sec * 1000 + i64::from(stat.stx_mtime.tv_nsec) / 1_000_000,
+    })
+}
+
+/// A regular file that is open.
+#[derive(Debug)]
+struct RealFile {
+    descriptor: OwnedFd,
+    path: String,
+    reading: Reading,
+}
+
+impl RealFile {
+    fn error(&self, action: &'static str, source: impl Into<io::Error>) -> Error {
+        Error::new(action, &self.path, source)
+    }
+
+    fn copy(&self, position: u64, len: usize) -> Result<Slice> {
+        let mut bytes = vec![0; len];
+        (self as &dyn File).read_exact_at(&mut bytes, position)?;
+        Ok(Slice::copied(bytes))
+    }
+
+    #[allow(unsafe_code)]
+    fn map(&self, position: u64, len: usize) -> Result<Slice> {
+        let mut options = MmapOptions::new();
+        options.offset(position).len(len);
+        // SAFETY: the caller asks only for validated bytes of a log file. No runnel process ever
+        // rewrites such bytes with others or cuts them off (`Storage`, the log room), and the
+        // directory is its owner's alone. Damage by a foreign program is outside that promise, as
+        // for every reader that maps files.
+        let map = unsafe { options.map(self.descriptor.as_raw_fd()) };
+        map.map(Slice::mapped).map_err(|source| self.error("map", source))
+    }
+}
+
+impl File for RealFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> Result<usize> {
+        loop {
+            match rustix::io::pread(&self.descriptor, &mut *buffer, position) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return result.map_err(|errno| self.error("read", errno)),
+            }
+        }
+    }
+
+    fn write_all_at(&self, mut bytes: &[u8], mut position: u64) -> Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::pwrite(&self.descriptor, bytes, position) {
+                Ok(0) => return Err(self.error("write", io::ErrorKind::WriteZero)),
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    position += count as u64;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(self.error("write", errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        fs::ftruncate(&self.descriptor, len).map_err(|errno| self.error("truncate", errno))
+    }
+
+    fn sync_data(&self) -> Result<()> {
+        fs::fdatasync(&self.descriptor).map_err(|errno| self.error("sync", errno))
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        stat(self.descriptor.as_fd(), "", AtFlags::EMPTY_PATH).map_err(|e| self.error("inspect", e))
+    }
+
+    fn slice(&self, position: u64, len: usize) -> Result<Slice> {
+        match self.reading {
+            Reading::Maps if len > 0 => {
+                // A map may reach past the end of the file, where touching it is fatal.
+                if self.metadata()?.len < position.saturating_add(len as u64) {
+                    return Err(self.error("read", io::ErrorKind::UnexpectedEof));
+                }
+                self.map(position, len)
+            }
+            Reading::Maps | Reading::Copies => self.copy(position, len),
+        }
+    }
+
+    fn reserve(&self, position: u64, len: u64) {
+        let _ = fs::fallocate(&self.descriptor, FallocateFlags::KEEP_SIZE, position, len);
+    }
+
+    fn lock(&self, range: LockRange, kind: LockKind, wait: Wait) -> Result<bool> {
+        let action = if kind == LockKind::Shared { nix::libc::F_RDLCK } else { nix::libc::F_WRLCK };
+        let request = lock_request(range, action);
+        loop {
+            let argument = match wait {
+                Wait::Yes => nix::fcntl::FcntlArg::F_OFD_SETLKW(&request),
+                Wait::No => nix::fcntl::FcntlArg::F_OFD_SETLK(&request),
+            };
+            match nix::fcntl::fcntl(&self.descriptor, argument) {
+                Ok(_) => return Ok(true),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) if wait == Wait::No => {
+                    return Ok(false);
+                }
+                Err(errno) => return Err(self.error("lock", errno)),
+            }
+        }
+    }
+
+    fn unlock(&self, range: LockRange) -> Result<()> {
+        let request = lock_request(range, nix::libc::F_UNLCK);
+        nix::fcntl::fcntl(&self.descriptor, nix::fcntl::FcntlArg::F_OFD_SETLK(&request))
+            .map(drop)
+            .map_err(|errno| self.error("unlock", errno))
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.descriptor.as_fd())
+    }
+
+    fn display(&self) -> &str {
+        &self.path
+    }
+}
+
+fn lock_request(range: LockRange, action: i32) -> nix::libc::flock {
+    nix::libc::flock {
+        l_type: action as i16,
+        l_whence: nix::libc::SEEK_SET as i16,
+        l_start: range.start as i64,
+        l_len: range.len as i64,
+        l_pid: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Directory) {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let storage = Directory::open(home.path()).expect("opens");
+        (home, storage)
+    }
+
+    #[test]
+    fn writes_reads_slices_and_lists() {
+        let (_home, storage) = home();
+        storage.create_dir("log").expect("makes a directory");
+        let file = storage.open("log/a", Open::CreateNew).expect("creates");
+        file.write_all_at(b"hello world", 0).expect("writes");
+        let slice = file.slice(6, 5).expect("maps");
+        assert_eq!(&*slice, b"world");
+        assert_eq!(&*slice.part(1..3), b"or");
+        let names: Vec<_> = storage.list("log").expect("lists");
+        assert_eq!(names, [DirEntry { name: "a".to_owned(), kind: Kind::File }]);
+        assert!(storage.open("log/a", Open::CreateNew).expect_err("is there").already_exists());
+        assert!(storage.open("log/b", Open::Read).expect_err("is not there").is_not_found());
+        assert!(file.slice(6, 6).is_err(), "past the end");
+        storage.remove_file("log/a").expect("removes");
+        assert_eq!(&*slice, b"world", "a map outlives its file's name");
+    }
+
+    #[test]
+    fn no_way_leads_out() {
+        let (home, storage) = home();
+        std::fs::write(home.path().join("secret"), "x").expect("writes");
+        std::os::unix::fs::symlink("secret", home.path().join("link")).expect("links");
+        std::os::unix::fs::symlink(home.path(), home.path().join("dir")).expect("links");
+        rustix::fs::mkfifoat(rustix::fs::CWD, home.path().join("pipe"), Mode::RWXU)
+            .expect("makes a pipe");
+        for path in ["link", "dir/secret", "pipe", "../x", "a/../secret", "..", "."] {
+            assert!(storage.open(path, Open::Read).is_err(), "{path}");
+            assert!(storage.open(path, Open::Create).is_err(), "{path}");
+        }
+        assert_eq!(storage.metadata("link").expect("is there").kind, Kind::Other);
+    }
+
+    #[test]
+    fn new_files_and_directories_are_their_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (home, storage) = home();
+        storage.create_dir("d").expect("makes a directory");
+        storage.open("d/f", Open::Create).expect("creates");
+        let mode = |path| {
+            std::fs::metadata(home.path().join(path)).expect("is there").permissions().mode()
+        };
+        assert_eq!(mode("d") & 0o777, 0o700);
+        assert_eq!(mode("d/f") & 0o777, 0o600);
+    }
+}
