@@ -18,6 +18,7 @@
 //! Below `cli` nothing prints, exits or reads the environment.
 
 pub mod clock;
+pub mod log;
 pub mod model;
 pub mod record;
 pub mod storage;

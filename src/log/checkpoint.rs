@@ -1,0 +1,98 @@
+//! Kafka's checkpoint files: text, replaced in one step.
+//!
+//! ```text
+//! 0                       version
+//! 2                       how many lines follow
+//! orders 0 1413           one entry a line
+//! orders 1 0
+//! ```
+//! Source: Kafka's `org.apache.kafka.server.common.CheckpointFile`.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Offset, TopicName, TopicPartition, limits};
+use crate::storage::{self, Storage};
+
+/// Everything below the offset is durable.
+pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+/// The log start offsets that lie above the first segment's base offset.
+pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
+
+/// The lines of a checkpoint; `None` where its form is not kept.
+pub(super) fn parse_lines(text: &str) -> Option<Vec<&str>> {
+    let mut lines = text.lines();
+    if lines.next()?.trim() != "0" {
+        return None;
+    }
+    let count: usize = lines.next()?.trim().parse().ok()?;
+    let entries: Vec<_> = lines.filter(|line| !line.trim().is_empty()).collect();
+    (entries.len() == count).then_some(entries)
+}
+
+/// The text of a checkpoint of these lines.
+pub(super) fn format_lines(lines: &[String]) -> String {
+    let mut text = format!("0\n{}\n", lines.len());
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Offsets by partition, as a checkpoint file holds them.
+pub type Offsets = BTreeMap<TopicPartition, Offset>;
+
+/// Reads a checkpoint of offsets. A missing or malformed one is empty, as for Kafka: what it
+/// would have saved is then found out from the log.
+///
+/// # Errors
+/// As the file system says.
+pub fn read_offsets(storage: &dyn Storage, path: &str) -> storage::Result<Offsets> {
+    let text = match storage::read_text(storage, path, limits::TEXT_FILE_BYTES_MAX) {
+        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => None,
+        text => text?,
+    };
+    Ok(text.and_then(|text| parse_offsets(&text)).unwrap_or_default())
+}
+
+fn parse_offsets(text: &str) -> Option<Offsets> {
+    parse_lines(text)?
+        .into_iter()
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let topic = TopicName::new(words.next()?).ok()?;
+            let partition = words.next()?.parse().ok()?;
+            let offset = words.next()?.parse().ok().filter(|offset| *offset >= 0)?;
+            let complete = words.next().is_none();
+            complete.then_some((TopicPartition::new(topic, partition), Offset(offset)))
+        })
+        .collect()
+}
+
+/// Replaces a checkpoint of offsets.
+///
+/// # Errors
+/// As the file system says; the old one then stands.
+pub fn write_offsets(storage: &dyn Storage, path: &str, offsets: &Offsets) -> storage::Result<()> {
+    let lines: Vec<_> = offsets
+        .iter()
+        .map(|(tp, offset)| format!("{} {} {offset}", tp.topic, tp.partition))
+        .collect();
+    storage::replace_file(storage, path, format_lines(&lines).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kafkas_form_and_nothing_else() {
+        let offsets = parse_offsets("0\n2\norders 0 1413\na-b 12 0\n").expect("well-formed");
+        let expected = [("a-b", 12, 0), ("orders", 0, 1413)];
+        let found: Vec<_> = offsets.iter().map(|(tp, o)| (tp.topic.as_str(), tp.partition, o.0)).collect();
+        assert_eq!(found, expected);
+        for text in ["", "1\n0\n", "0\n1\n", "0\n1\na 0\n", "0\n1\na 0 x\n", "0\n1\na 0 -1\n", "0\n9999999999999\n"] {
+            assert!(parse_offsets(text).is_none(), "{text:?}");
+        }
+    }
+}

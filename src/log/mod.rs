@@ -1,0 +1,33 @@
+//! One partition's log, in Kafka's files.
+//!
+//! A partition is a directory of segments. A segment is a `.log` file of record batches, named by
+//! the offset of its first, beside an `.index` (offset to position) and a `.timeindex` (time to
+//! offset). Only the last segment, the active one, is appended to.
+//!
+//! Several processes append at once, each batch under the partition's lock; what they must agree
+//! on is in the partition's [control file](control), as of the last append that was published.
+//! Readers hold no lock: they read up to the published end, in whole batches.
+//!
+//! What a call leaves on disk: [`PartitionLog::append`] has written the batch, and published it
+//! to every process of this machine; [`PartitionLog::sync`] has made it durable.
+
+mod append;
+pub mod checkpoint;
+pub mod control;
+pub mod epochs;
+mod error;
+pub mod index;
+pub mod names;
+mod partition;
+mod read;
+mod recovery;
+pub mod scan;
+mod segment;
+mod time;
+
+pub use append::{Appended, FailedAppend};
+pub use error::{Corruption, Error, Result};
+pub use partition::{Notice, PartitionLog, Place};
+pub use read::{Chunk, Cursor};
+pub use recovery::{TailExamined, TailFault, examine_tail};
+pub use segment::{Segment, list_segments};

@@ -1,0 +1,162 @@
+//! A partition's log as one process sees it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::append::Writer;
+use super::checkpoint::{self, LOG_STARTS, RECOVERY_POINTS};
+use super::error::Result;
+use super::read::ReadCache;
+use crate::model::{Offset, TopicConfig, TopicPartition};
+use crate::storage::{self, LockGuard, LockKind, LockRange, LockTable, Storage, Wait};
+
+/// Where a partition's files are, and what this process may do with them.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The tree.
+    pub storage: Arc<dyn Storage>,
+    /// Which partition it is.
+    pub partition: TopicPartition,
+    /// Its directory: `log/orders-0`, or `""` where the tree is a foreign partition directory.
+    pub dir: String,
+    /// The log directory with the checkpoints: `log`; `None` where there is none to read.
+    pub log_dir: Option<String>,
+    /// Its control file: `run/p/…`; `None` for a foreign log.
+    pub control: Option<String>,
+    /// What a writer needs besides; `None` for a plain reader, who holds nothing.
+    pub owned: Option<Owned>,
+}
+
+/// What only a writer has.
+#[derive(Debug, Clone)]
+pub struct Owned {
+    /// The locks of this process on the directory.
+    pub locks: Arc<LockTable>,
+    /// The partition's range of the lock file.
+    pub partition_lock: LockRange,
+    /// The range that guards the checkpoint files of the log directory.
+    pub checkpoint_lock: LockRange,
+    /// Where what is cut off a log is kept: `cut`.
+    pub cut_dir: String,
+}
+
+impl Place {
+    /// Everything below is durable, by the checkpoint; 0 where it says nothing.
+    pub(super) fn recovery_point(&self) -> Result<Offset> {
+        Ok(self.checkpointed(RECOVERY_POINTS)?.unwrap_or_default())
+    }
+
+    /// The log start offset where it lies above the first segment's base.
+    pub(super) fn log_start(&self) -> Result<Option<Offset>> {
+        self.checkpointed(LOG_STARTS)
+    }
+
+    fn checkpointed(&self, file: &str) -> Result<Option<Offset>> {
+        let Some(log_dir) = &self.log_dir else {
+            return Ok(None);
+        };
+        let path = super::segment::path_in(log_dir, file);
+        let offsets = checkpoint::read_offsets(&*self.storage, &path)?;
+        Ok(offsets.get(&self.partition).copied())
+    }
+
+    /// Notes in the checkpoint that everything below an offset is durable.
+    pub(super) fn store_recovery_point(&self, owned: &Owned, offset: Offset) -> Result<()> {
+        let Some(log_dir) = &self.log_dir else {
+            return Ok(());
+        };
+        let _lock = owned.locks.acquire(owned.checkpoint_lock, LockKind::Exclusive, Wait::Yes)?;
+        let path = super::segment::path_in(log_dir, RECOVERY_POINTS);
+        let mut offsets = checkpoint::read_offsets(&*self.storage, &path)?;
+        offsets.insert(self.partition.clone(), offset);
+        Ok(checkpoint::write_offsets(&*self.storage, &path, &offsets)?)
+    }
+}
+
+/// Something that a person should hear of, though the operation went on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// After a crash of the machine a log ended in bytes that are no batch.
+    TailCut {
+        /// Which log.
+        partition: TopicPartition,
+        /// How many bytes were cut off its last segment.
+        bytes: u64,
+        /// How many later segments were put away.
+        segments: usize,
+        /// The directory where they are kept.
+        kept: String,
+    },
+    /// A write or sync had failed; what it left in doubt was written anew.
+    Rewritten {
+        /// Which log.
+        partition: TopicPartition,
+        /// How many bytes.
+        bytes: u64,
+    },
+}
+
+/// One partition's log. Shared by the threads of a process.
+#[derive(Debug)]
+pub struct PartitionLog {
+    pub(super) place: Place,
+    config: RwLock<Arc<TopicConfig>>,
+    pub(super) writer: Mutex<Option<Writer>>,
+    /// Held through a sync; taken before `writer`.
+    pub(super) sync_turn: Mutex<()>,
+    pub(super) reading: Mutex<ReadCache>,
+    notices: Mutex<Vec<Notice>>,
+}
+
+impl PartitionLog {
+    /// A log at a place. Nothing is opened yet.
+    #[must_use]
+    pub fn new(place: Place, config: Arc<TopicConfig>) -> Self {
+        Self {
+            place,
+            config: RwLock::new(config),
+            writer: Mutex::default(),
+            sync_turn: Mutex::default(),
+            reading: Mutex::default(),
+            notices: Mutex::default(),
+        }
+    }
+
+    /// Which partition this is.
+    #[must_use]
+    pub fn partition(&self) -> &TopicPartition {
+        &self.place.partition
+    }
+
+    /// The topic's configuration.
+    #[must_use]
+    pub fn config(&self) -> Arc<TopicConfig> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the topic's configuration from the next append on.
+    pub fn set_config(&self, config: Arc<TopicConfig>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// What a person should hear of since the last call.
+    #[must_use]
+    pub fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *guard(&self.notices))
+    }
+
+    pub(super) fn tell(&self, notices: Vec<Notice>) {
+        if !notices.is_empty() {
+            guard(&self.notices).extend(notices);
+        }
+    }
+
+    /// Takes the partition's lock, waiting for the appends of other processes.
+    pub(super) fn lock(&self, owned: &Owned) -> storage::Result<Option<LockGuard>> {
+        owned.locks.acquire(owned.partition_lock, LockKind::Exclusive, Wait::Yes)
+    }
+}
+
+/// A mutex whose holder panicked holds state that is checked again before use.
+pub(super) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,103 @@
+//! Finding records by time.
+
+use super::error::{Fault, Result};
+use super::index;
+use super::partition::PartitionLog;
+use super::read::View;
+use super::scan::{Check, Found, Scanner};
+use super::segment::Segment;
+use crate::model::{Offset, limits};
+use crate::record::compression::Decompressor;
+
+/// A record found by its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOffset {
+    /// Its offset.
+    pub offset: Offset,
+    /// Its own timestamp, in milliseconds.
+    pub timestamp: i64,
+    /// The leader epoch of its batch.
+    pub leader_epoch: i32,
+}
+
+impl PartitionLog {
+    /// The first record, by offset, whose timestamp is at or after `timestamp`; `None` if no
+    /// record has one.
+    ///
+    /// # Errors
+    /// As the file system says; [`super::Error::Corrupt`] where the search meets damage.
+    pub fn offset_for_time(&self, view: &View, timestamp: i64) -> Result<Option<TimedOffset>> {
+        for base in view.segments() {
+            let segment = self.segment(*base)?;
+            if self.may_hold(view, &segment, timestamp)?
+                && let Some(found) = self.search_segment(view, &segment, timestamp)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a segment has a record at or after a time, as far as its indexes tell.
+    fn may_hold(&self, view: &View, segment: &Segment, timestamp: i64) -> Result<bool> {
+        if segment.base_offset.0 == view.state().active_base {
+            return Ok(view.state().max_timestamp >= timestamp);
+        }
+        let Some(file) = &segment.time_index else {
+            return Ok(true);
+        };
+        // An empty index of a finished segment tells nothing.
+        Ok(index::last_time(&**file)?.is_none_or(|last| last.timestamp >= timestamp))
+    }
+
+    fn search_segment(&self, view: &View, segment: &Segment, timestamp: i64) -> Result<Option<TimedOffset>> {
+        let end = self.end_of(view, segment)?;
+        let start = match &segment.time_index {
+            Some(file) => match index::lookup_time(&**file, timestamp)? {
+                Some(entry) => {
+                    let offset = segment.base_offset + i64::from(entry.relative_offset);
+                    let position = segment.position_of(offset, end)?;
+                    if confirms(segment, position, end, entry)? { position } else { 0 }
+                }
+                None => 0,
+            },
+            None => 0,
+        };
+        let mut scanner = Scanner::new(&*segment.log, start, end, Check::Crc);
+        let mut decompressor = Decompressor::new(limits::DECOMPRESSED_BYTES_MAX);
+        while let Some(found) = scanner.next()? {
+            let (position, batch) = match found {
+                Found::Batch { position, batch } => (position, batch),
+                Found::Fault { position, fault } => return Err(fault.at(&*segment.log, position)),
+            };
+            if batch.max_timestamp() < timestamp || batch.next_offset() <= view.log_start() {
+                continue;
+            }
+            let damage = |cause| Fault::Corrupt(cause).at(&*segment.log, position);
+            if batch.attributes().is_control() {
+                continue;
+            }
+            for record in batch.records(&mut decompressor).map_err(damage)? {
+                let record = record.map_err(damage)?;
+                let offset = Offset(record.offset);
+                if record.timestamp >= timestamp && offset >= view.log_start() && offset < view.end() {
+                    let leader_epoch = batch.leader_epoch();
+                    return Ok(Some(TimedOffset { offset, timestamp: record.timestamp, leader_epoch }));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether the batch at a position is the one that an entry of the time index names.
+fn confirms(segment: &Segment, position: u64, end: u64, entry: index::TimeEntry) -> Result<bool> {
+    let mut scanner = Scanner::new(&*segment.log, position, end, Check::Crc);
+    let expected = segment.base_offset + i64::from(entry.relative_offset);
+    Ok(matches!(
+        scanner.next()?,
+        Some(Found::Batch { batch, .. })
+            if batch.max_timestamp() == entry.timestamp
+                && (batch.base_offset()..=batch.last_offset()).contains(&expected)
+    ))
+}
