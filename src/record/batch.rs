@@ -313,3 +313,149 @@ pub(super) fn seal(batch: &mut [u8]) {
 pub(super) fn put<const BYTES: usize>(batch: &mut [u8], at: usize, field: [u8; BYTES]) {
     batch[at..at + BYTES].copy_from_slice(&field);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BatchBuilder, Headers, Record};
+    use super::*;
+    use crate::model::TimestampType;
+
+    /// One record: timestamp 1000, key "k", value "v", no headers.
+    #[rustfmt::skip]
+    const GOLDEN: [u8; 70] = [
+        0, 0, 0, 0, 0, 0, 0, 0, // base offset
+        0, 0, 0, 58, // batch length
+        0xff, 0xff, 0xff, 0xff, // leader epoch
+        2, // magic
+        0x71, 0x6a, 0x61, 0x89, // crc
+        0, 0, // attributes
+        0, 0, 0, 0, // last offset delta
+        0, 0, 0, 0, 0, 0, 0x03, 0xe8, // base timestamp
+        0, 0, 0, 0, 0, 0, 0x03, 0xe8, // max timestamp
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // producer id
+        0xff, 0xff, // producer epoch
+        0xff, 0xff, 0xff, 0xff, // base sequence
+        0, 0, 0, 1, // records count
+        16, 0, 0, 0, 2, b'k', 2, b'v', 0, // the record
+    ];
+
+    fn golden() -> Vec<u8> {
+        let mut builder = BatchBuilder::new(Compression::None, None);
+        builder.push(&Record {
+            offset: 5,
+            timestamp: 1000,
+            key: Some(b"k"),
+            value: Some(b"v"),
+            headers: Headers::NONE,
+        });
+        builder.finish().expect("a batch").to_vec()
+    }
+
+    fn whole(bytes: &[u8]) -> Batch<'_> {
+        match Batch::at_front(bytes) {
+            Ok(Frame::Whole(batch)) => batch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn golden_bytes() {
+        assert_eq!(golden(), GOLDEN);
+        let batch = whole(&GOLDEN);
+        assert_eq!(batch.check(), Ok(()));
+        assert_eq!(batch.as_bytes(), GOLDEN);
+        assert_eq!((batch.base_offset(), batch.next_offset()), (Offset(0), Offset(1)));
+        assert_eq!((batch.leader_epoch(), batch.records_count()), (-1, 1));
+        assert_eq!((batch.base_timestamp(), batch.max_timestamp()), (1000, 1000));
+        assert_eq!((batch.producer_id(), batch.producer_epoch()), (-1, -1));
+        assert_eq!((batch.base_sequence(), batch.last_sequence()), (-1, -1));
+    }
+
+    #[test]
+    fn the_log_sets_offset_and_epoch_without_the_crc() {
+        let mut bytes = golden();
+        set_base_offset(&mut bytes, Offset(1 << 40));
+        set_leader_epoch(&mut bytes, 9);
+        let batch = whole(&bytes);
+        assert_eq!(batch.check(), Ok(()));
+        assert_eq!((batch.base_offset(), batch.leader_epoch()), (Offset(1 << 40), 9));
+    }
+
+    #[test]
+    fn append_time_is_stamped() {
+        let mut bytes = golden();
+        stamp_append_time(&mut bytes, 77);
+        let batch = whole(&bytes);
+        assert_eq!(batch.check(), Ok(()));
+        assert_eq!(batch.attributes().timestamp_type(), TimestampType::LogAppendTime);
+        let mut scratch = Decompressor::new(100);
+        let mut records = batch.records(&mut scratch).expect("plain");
+        assert_eq!(records.next().map(|record| record.map(|r| r.timestamp)), Some(Ok(77)));
+    }
+
+    #[test]
+    fn what_is_no_batch_is_named() {
+        let with = |at: usize, field: &[u8]| {
+            let mut bytes = golden();
+            bytes[at..at + field.len()].copy_from_slice(field);
+            Batch::at_front(&bytes).map(drop).map_err(|error| error.to_string())
+        };
+        let old = "magic 1 (message format of before Kafka 0.11) is not supported";
+        assert_eq!(with(at::MAGIC, &[1]), Err(old.into()));
+        assert_eq!(with(at::MAGIC, &[3]), Err("batch with magic 3, expected 2".into()));
+        let short = "batch length 48 is out of range, expected at least 49";
+        assert_eq!(with(at::BATCH_LENGTH, &48_i32.to_be_bytes()), Err(short.into()));
+        assert!(with(at::BATCH_LENGTH, &(-1_i32).to_be_bytes()).is_err());
+        assert!(with(at::BATCH_LENGTH, &i32::MAX.to_be_bytes()).is_err());
+        // Space that was preallocated and never written is no old message.
+        let zeros = Batch::at_front(&[0; 100]).map(drop);
+        assert_eq!(zeros, Err(CorruptBatch::BatchLength { found: 0, min: 49 }));
+    }
+
+    #[test]
+    fn headers_that_cannot_be_fail_the_check() {
+        let with = |at: usize, field: &[u8]| {
+            let mut bytes = golden();
+            bytes[at..at + field.len()].copy_from_slice(field);
+            seal(&mut bytes);
+            whole(&bytes).check()
+        };
+        let base = 0;
+        assert_eq!(
+            with(at::LAST_OFFSET_DELTA, &[0xff; 4]),
+            Err(CorruptBatch::Offsets { base, last_delta: -1 })
+        );
+        assert!(with(at::BASE_OFFSET, &[0xff; 8]).is_err());
+        assert_eq!(with(at::ATTRIBUTES, &[0, 5]), Err(CorruptBatch::Codec(5)));
+        assert_eq!(
+            with(at::RECORDS_COUNT, &2_i32.to_be_bytes()),
+            Err(CorruptBatch::RecordsCount { found: 2, bytes: 9, max: 1 })
+        );
+        assert!(with(at::RECORDS_COUNT, &[0xff; 4]).is_err());
+    }
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        let mut bytes = golden();
+        put(&mut bytes, at::BASE_SEQUENCE, (i32::MAX - 1).to_be_bytes());
+        put(&mut bytes, at::LAST_OFFSET_DELTA, 3_i32.to_be_bytes());
+        assert_eq!(whole(&bytes).last_sequence(), 1);
+    }
+
+    /// Compaction leaves such batches for the sake of the producer's state.
+    #[test]
+    fn emptied_batches_are_sound() {
+        for codec in Compression::ALL {
+            let mut bytes = golden();
+            bytes.truncate(HEADER_BYTES);
+            put(&mut bytes, at::BATCH_LENGTH, 49_i32.to_be_bytes());
+            put(&mut bytes, at::RECORDS_COUNT, 0_i32.to_be_bytes());
+            put(&mut bytes, at::ATTRIBUTES, u16::from(codec.id()).to_be_bytes());
+            seal(&mut bytes);
+            let batch = whole(&bytes);
+            assert_eq!(batch.check(), Ok(()));
+            let mut scratch = Decompressor::new(100);
+            assert!(batch.records(&mut scratch).expect("empty").next().is_none());
+        }
+    }
+}

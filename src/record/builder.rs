@@ -256,3 +256,60 @@ fn put_headers(out: &mut Vec<u8>, headers: &Headers<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Batch, Frame, Header};
+    use super::*;
+
+    const RECORD: Record<'static> = Record {
+        offset: 0,
+        timestamp: 1,
+        key: Some(b"key"),
+        value: None,
+        headers: Headers::List(&[Header { key: b"h", value: None }]),
+    };
+
+    #[test]
+    fn an_empty_batch_is_none() {
+        let mut builder = BatchBuilder::new(Compression::Zstd, None);
+        assert!(matches!(builder.finish(), Err(BuildError::Empty)));
+        assert_eq!((builder.size_in_bytes(), builder.is_empty()), (HEADER_BYTES, true));
+    }
+
+    #[test]
+    fn a_cleared_builder_is_as_new() {
+        for codec in Compression::ALL {
+            let mut builder = BatchBuilder::new(codec, None);
+            builder.push(&RECORD);
+            let first = builder.finish().expect("a batch").to_vec();
+            assert_eq!(builder.finish().expect("again"), first);
+            builder.clear();
+            builder.push(&Record { timestamp: 99, ..RECORD });
+            builder.push(&RECORD);
+            assert_eq!(builder.records_count(), 2);
+            builder.clear();
+            builder.push(&RECORD);
+            assert_eq!(builder.finish().expect("a batch"), first, "{codec}");
+        }
+    }
+
+    #[test]
+    fn the_size_alone_is_that_of_a_batch_of_one() {
+        let mut builder = BatchBuilder::new(Compression::None, None);
+        assert_eq!(size_alone(&RECORD), builder.size_with(&RECORD));
+        builder.push(&RECORD);
+        assert_eq!(size_alone(&RECORD), builder.finish().expect("a batch").len());
+    }
+
+    #[test]
+    fn producers_are_written_down() {
+        let mut builder = BatchBuilder::new(Compression::None, None);
+        builder.push(&RECORD);
+        let bytes = builder.with_producer(7, 2, 40, true).finish().expect("a batch").to_vec();
+        let Ok(Frame::Whole(batch)) = Batch::at_front(&bytes) else { panic!("no batch") };
+        assert_eq!((batch.producer_id(), batch.producer_epoch()), (7, 2));
+        assert_eq!((batch.base_sequence(), batch.last_sequence()), (40, 40));
+        assert!(batch.attributes().is_transactional());
+    }
+}

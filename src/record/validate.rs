@@ -223,3 +223,130 @@ impl RecordRules {
 fn exceeds(size: usize, max: i32) -> bool {
     usize::try_from(max).map_or(true, |max| size > max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::{at, put, seal};
+    use super::super::{BatchBuilder, Compression, Frame, Headers, set_base_offset};
+    use super::*;
+    use crate::model::Offset;
+
+    const NOW_MS: i64 = 1_700_000_000_000;
+
+    fn rules() -> RecordRules {
+        RecordRules::from(&TopicConfig::default())
+    }
+
+    fn record(timestamp: i64) -> Record<'static> {
+        let headers = Headers::NONE;
+        Record { offset: 0, timestamp, key: None, value: Some(b"v"), headers }
+    }
+
+    fn batch(timestamps: &[i64]) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(Compression::None, None);
+        for timestamp in timestamps {
+            builder.push(&record(*timestamp));
+        }
+        builder.finish().expect("a batch").to_vec()
+    }
+
+    fn check(rules: &RecordRules, bytes: &[u8]) -> Result<BatchFacts, InvalidBatch> {
+        let Ok(Frame::Whole(batch)) = Batch::at_front(bytes) else { panic!("no batch") };
+        rules.check_batch(&batch, NOW_MS, &mut Decompressor::new(1 << 20))
+    }
+
+    #[test]
+    fn timestamps_have_a_window() {
+        let rules = RecordRules { timestamp_before_max_ms: 10, ..rules() };
+        let hour = 3_600_000;
+        for (timestamp, good) in [
+            (NOW_MS, true),
+            (NOW_MS - 10, true),
+            (NOW_MS - 11, false),
+            (NOW_MS + hour, true),
+            (NOW_MS + hour + 1, false),
+            (-1, true),
+            (i64::MIN, false),
+            (i64::MAX, false),
+        ] {
+            let single = rules.check_record(&record(timestamp), NOW_MS);
+            assert_eq!(single.is_ok(), good, "{timestamp}");
+            assert_eq!(check(&rules, &batch(&[timestamp])).is_ok(), good, "{timestamp}");
+            let rules = RecordRules { timestamp_type: TimestampType::LogAppendTime, ..rules };
+            assert!(rules.check_record(&record(timestamp), NOW_MS).is_ok());
+        }
+    }
+
+    #[test]
+    fn compacted_topics_need_keys() {
+        let rules = RecordRules { key_required: true, ..rules() };
+        let keyless = rules.check_record(&record(NOW_MS), NOW_MS);
+        assert_eq!(keyless, Err(InvalidRecord::KeyRequired));
+        let error = InvalidRecord::KeyRequired;
+        assert_eq!(check(&rules, &batch(&[NOW_MS])), Err(InvalidBatch::Record { index: 0, error }));
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_batch() {
+        let bytes = batch(&[NOW_MS]);
+        let max = bytes.len() as i32;
+        let exact = RecordRules { max_message_bytes: max, ..rules() };
+        assert_eq!(exact.check_record(&record(NOW_MS), NOW_MS), Ok(()));
+        assert!(check(&exact, &bytes).is_ok());
+        let tight = RecordRules { max_message_bytes: max - 1, ..rules() };
+        let (size, max) = (bytes.len(), max - 1);
+        assert_eq!(
+            tight.check_record(&record(NOW_MS), NOW_MS),
+            Err(InvalidRecord::TooLarge { size, max })
+        );
+        assert_eq!(check(&tight, &bytes), Err(InvalidBatch::TooLarge { size, max }));
+    }
+
+    #[test]
+    fn facts_are_of_the_records_not_of_the_header() {
+        let mut bytes = batch(&[NOW_MS, NOW_MS + 7, NOW_MS + 7, -1]);
+        put(&mut bytes, at::MAX_TIMESTAMP, 3_i64.to_be_bytes());
+        seal(&mut bytes);
+        let facts = BatchFacts {
+            max_timestamp: NOW_MS + 7,
+            offset_delta_of_max_timestamp: 1,
+            is_in_sequence: true,
+        };
+        assert_eq!(check(&rules(), &bytes), Ok(facts));
+        let none = check(&rules(), &batch(&[-1, -1])).expect("legal");
+        assert_eq!((none.max_timestamp, none.offset_delta_of_max_timestamp), (-1, 1));
+    }
+
+    #[test]
+    fn headers_that_no_producer_may_send() {
+        let with = |at: usize, field: &[u8]| {
+            let mut bytes = batch(&[NOW_MS]);
+            bytes[at..at + field.len()].copy_from_slice(field);
+            seal(&mut bytes);
+            check(&rules(), &bytes).expect_err("illegal")
+        };
+        let count = InvalidBatch::Count { count: 1, last_offset_delta: 1 };
+        assert_eq!(with(at::LAST_OFFSET_DELTA, &[0, 0, 0, 1]), count);
+        assert_eq!(with(at::ATTRIBUTES, &[0, 1 << 5]), InvalidBatch::Control);
+        assert_eq!(with(at::ATTRIBUTES, &[0, 1 << 3]), InvalidBatch::TimestampType);
+        let producer_id = 8;
+        let no_sequence = InvalidBatch::NoSequence { producer_id };
+        assert_eq!(with(at::PRODUCER_ID, &producer_id.to_be_bytes()), no_sequence);
+        let mut bytes = batch(&[NOW_MS]);
+        set_base_offset(&mut bytes, Offset(4));
+        assert_eq!(check(&rules(), &bytes), Err(InvalidBatch::BaseOffset { found: 4 }));
+        bytes = batch(&[NOW_MS]);
+        bytes[65] ^= 1;
+        let crc = check(&rules(), &bytes);
+        assert!(matches!(crc, Err(InvalidBatch::Corrupt(CorruptBatch::Crc { .. }))));
+    }
+
+    #[test]
+    fn offsets_out_of_sequence_are_told() {
+        let mut bytes = batch(&[NOW_MS, NOW_MS]);
+        let first_delta = 61 + 3;
+        bytes[first_delta] = 2;
+        seal(&mut bytes);
+        assert!(!check(&rules(), &bytes).expect("legal").is_in_sequence);
+    }
+}
