@@ -1,7 +1,26 @@
 //! Record batch v2, Kafka's unit of storage and of the wire: parsing, building, compression,
 //! validation. Bytes in, bytes out; no I/O.
 
+mod attributes;
+mod batch;
+mod builder;
+mod compression;
+mod error;
+mod records;
 mod types;
+mod validate;
 pub mod varint;
 
+pub use attributes::Attributes;
+pub use batch::{
+    Batch, FRAME_PREFIX_BYTES, Frame, HEADER_BYTES, MAGIC, set_base_offset, set_leader_epoch,
+    set_max_timestamp, stamp_append_time,
+};
+pub use builder::{BatchBuilder, BuildError};
+pub use compression::{Compressor, Decompressor, compress};
+pub use error::CorruptBatch;
+pub use records::Records;
 pub use types::{Header, Headers, HeadersIter, Record};
+pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordRules};
+
+pub use crate::model::{Compression, TimestampType};

@@ -1,1 +1,0 @@
-//! A topic's configuration: Kafka's keys, types, defaults and ranges.
