@@ -19,7 +19,7 @@ use super::partition::{Notice, Owned, PartitionLog, Place, guard};
 use super::recovery::{recover, walk_segment};
 use super::segment::Segment;
 use crate::model::{Offset, TopicConfig};
-use crate::record::batch::{self, Batch, Frame};
+use crate::record::{self, Batch, Frame};
 use crate::storage::{self, File, FileId, Open};
 
 /// Bytes between two notes of the recovery point in Kafka's checkpoint file: what a crash of the
@@ -348,8 +348,8 @@ impl Writer {
         if last_offset.0 == i64::MAX {
             return Err(Error::OffsetsExhausted);
         }
-        batch::set_base_offset(bytes, base_offset);
-        batch::set_leader_epoch(bytes, self.state.leader_epoch);
+        record::set_base_offset(bytes, base_offset);
+        record::set_leader_epoch(bytes, self.state.leader_epoch);
         let position = self.state.end_position;
         self.active.log.write_all_at(bytes, position)?;
         self.remember_unsynced();

@@ -25,9 +25,10 @@ pub mod scan;
 mod segment;
 mod time;
 
-pub use append::{Appended, FailedAppend};
-pub use error::{Corruption, Error, Result};
+pub use append::Appended;
+pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, PartitionLog, Place};
-pub use read::{Chunk, Cursor};
+pub use read::{Chunk, Cursor, View};
 pub use recovery::{TailExamined, TailFault, examine_tail};
+pub use time::TimedOffset;
 pub use segment::{Segment, list_segments};

@@ -13,7 +13,7 @@ use super::partition::{PartitionLog, guard};
 use super::recovery::{TailFault, examine_tail};
 use super::segment::{Segment, list_segments};
 use crate::model::Offset;
-use crate::record::batch::{Batch, Frame};
+use crate::record::{Batch, Frame};
 use crate::storage::{self, File, Open, Slice};
 
 /// Segments kept open for the next read.

@@ -2,7 +2,7 @@
 //! has validated yet, and that another process may cut off meanwhile.
 
 use super::error::Fault;
-use crate::record::batch::{Batch, FRAME_PREFIX_BYTES, Frame};
+use crate::record::{Batch, FRAME_PREFIX_BYTES, Frame};
 use crate::storage::{File, Result};
 
 /// Bytes read at a time, unless a batch is larger.

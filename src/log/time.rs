@@ -7,7 +7,7 @@ use super::read::View;
 use super::scan::{Check, Found, Scanner};
 use super::segment::Segment;
 use crate::model::{Offset, limits};
-use crate::record::compression::Decompressor;
+use crate::record::Decompressor;
 
 /// A record found by its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
