@@ -1,0 +1,125 @@
+//! What the engine says no to.
+
+use crate::log::{self, PartitionLog};
+use crate::model::{ConfigError, InvalidTopicName, TopicName, TopicPartition};
+use crate::storage;
+
+/// What an operation of the engine gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation of the engine did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system said no.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// A partition's log said no.
+    #[error("cannot {action} {partition}: {source}")]
+    Log {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Which log.
+        partition: TopicPartition,
+        /// Why it failed.
+        source: log::Error,
+    },
+    /// There is no such topic.
+    #[error("no topic named {0}")]
+    NoSuchTopic(TopicName),
+    /// The topic has no such partition.
+    #[error("topic {topic} has no partition {partition}: it has {}", count(*.partitions))]
+    NoSuchPartition {
+        /// The topic.
+        topic: TopicName,
+        /// What was asked for.
+        partition: i32,
+        /// How many it has.
+        partitions: i32,
+    },
+    /// The name is taken.
+    #[error("topic {0} exists already")]
+    TopicExists(TopicName),
+    /// The name would be one with another's in metrics. Source: Kafka's `Topic.hasCollision`.
+    #[error("topic {name} collides with {other}: '.' and '_' count as the same")]
+    Collides {
+        /// The new name.
+        name: TopicName,
+        /// The name that is there.
+        other: TopicName,
+    },
+    /// No name for a topic.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidTopicName),
+    /// A config key or value that Kafka does not have.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A number of partitions that can't be.
+    #[error("{0}")]
+    Partitions(String),
+    /// A server has the directory.
+    #[error("{directory} is being served by another process{}", holder_suffix(.holder))]
+    Served {
+        /// The directory.
+        directory: String,
+        /// Which process, if it said so.
+        holder: Option<String>,
+    },
+    /// A Kafka broker has the log directory.
+    #[error("{directory} is in use by a Kafka broker, which holds its lock file")]
+    KafkaRunning {
+        /// The log directory.
+        directory: String,
+    },
+    /// The directory is open to read only.
+    #[error("{0} is open to read only")]
+    ReadOnly(String),
+    /// Others than its owner own the directory or may write there.
+    #[error("{directory} {reason}")]
+    Unsafe {
+        /// The directory.
+        directory: String,
+        /// What is unsafe about it.
+        reason: &'static str,
+    },
+    /// There is no such directory.
+    #[error("no directory {0}")]
+    NoDirectory(String),
+    /// A file of runnel's own that can't be read.
+    #[error("{path} is damaged: {cause}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+fn count(partitions: i32) -> String {
+    if partitions == 1 { "1 partition, 0".to_owned() } else { format!("{partitions}, 0 to {}", partitions - 1) }
+}
+
+fn holder_suffix(holder: &Option<String>) -> String {
+    holder.as_ref().map(|holder| format!(" ({holder})")).unwrap_or_default()
+}
+
+impl Error {
+    pub(super) fn of_log(action: &'static str, log: &PartitionLog, source: log::Error) -> Self {
+        Self::Log { action, partition: log.partition().clone(), source }
+    }
+
+    /// Whether this is damage found in a log.
+    #[must_use]
+    pub const fn is_corruption(&self) -> bool {
+        matches!(self, Self::Log { source: log::Error::Corrupt(_), .. })
+    }
+
+    /// The storage error at the root of this one, if that is what it comes from.
+    #[must_use]
+    pub const fn storage(&self) -> Option<&storage::Error> {
+        match self {
+            Self::Storage(error) | Self::Log { source: log::Error::Storage(error), .. } => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The engine without a network: the directory, its catalog of topics, and a log for each
+//! partition. The same for one command and for the server.
+//!
+//! Nothing in here waits for anything but the locks of other processes, each held for one append
+//! or one change of the catalog; time is passed in by a [`Clock`].
+//!
+//! Locks, in the order in which they are taken: owner, catalog, partition, checkpoints.
+
+mod catalog;
+mod error;
+mod home;
+mod offsets;
+mod topics;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use catalog::{Catalog, DeletedTopic, Topic};
+pub use error::{Error, Result};
+pub use home::{Access, Home};
+pub use offsets::OffsetSpec;
+pub use topics::{NewTopic, PartitionFacts, TopicInfo};
+
+use crate::clock::Clock;
+use crate::log::{Appended, Notice, Owned, PartitionLog, Place};
+use crate::model::{TopicName, TopicPartition};
+use crate::storage::{Storage, Watcher};
+use catalog::CatalogFile;
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Broker {
+    home: Home,
+    catalog: CatalogFile,
+    clock: Arc<dyn Clock>,
+    logs: Mutex<HashMap<TopicPartition, Opened>>,
+}
+
+/// A log, and the id of the topic that it was opened for.
+#[derive(Debug, Clone)]
+struct Opened {
+    topic: crate::model::Uuid,
+    log: Arc<PartitionLog>,
+}
+
+impl Broker {
+    /// The engine over a directory.
+    #[must_use]
+    pub fn new(home: Home, clock: Arc<dyn Clock>) -> Self {
+        Self { home, catalog: CatalogFile::default(), clock, logs: Mutex::default() }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Where "now" comes from.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn storage(&self) -> &dyn Storage {
+        &**self.home.storage()
+    }
+
+    fn logs(&self) -> MutexGuard<'_, HashMap<TopicPartition, Opened>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log of a partition.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTopic`], [`Error::NoSuchPartition`].
+    pub fn log(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
+        if !(0..topic.partitions).contains(&partition) {
+            let (topic, partitions) = (topic.name.clone(), topic.partitions);
+            return Err(Error::NoSuchPartition { topic, partition, partitions });
+        }
+        let tp = TopicPartition::new(topic.name.clone(), partition);
+        let mut logs = self.logs();
+        if let Some(opened) = logs.get(&tp)
+            && opened.topic == topic.id
+        {
+            return Ok(Arc::clone(&opened.log));
+        }
+        let log = Arc::new(PartitionLog::new(self.place(topic, tp.clone()), Arc::clone(&topic.config)));
+        logs.insert(tp, Opened { topic: topic.id, log: Arc::clone(&log) });
+        Ok(log)
+    }
+
+    /// Where a partition's files are.
+    fn place(&self, topic: &TopicInfo, partition: TopicPartition) -> Place {
+        let control = home::control_file(topic.id, partition.partition);
+        let owned = self.home.locks().map(|locks| Owned {
+            locks: Arc::clone(locks),
+            partition_lock: home::partition_lock(topic.id, partition.partition),
+            checkpoint_lock: home::CHECKPOINT_LOCK,
+            cut_dir: home::CUT_DIR.to_owned(),
+        });
+        Place {
+            storage: Arc::clone(self.home.storage()),
+            dir: home::partition_dir(&partition),
+            log_dir: Some(home::LOG_DIR.to_owned()),
+            control: Some(control),
+            partition,
+            owned,
+        }
+    }
+
+    /// Appends a batch whose records were checked when it was built; sets its base offset.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::append`] says, with the partition's name.
+    pub fn append(&self, log: &PartitionLog, batch: &mut [u8]) -> Result<Appended> {
+        self.home.require_write()?;
+        log.append(batch, self.clock.now_ms()).map_err(|error| Error::of_log("append to", log, error))
+    }
+
+    /// Makes durable what this process appended to a partition.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::sync`] says, with the partition's name.
+    pub fn sync(&self, log: &PartitionLog) -> Result<()> {
+        self.home.require_write()?;
+        log.sync(self.clock.now_ms()).map_err(|error| Error::of_log("sync", log, error))
+    }
+
+    /// Tells of appends by any process; `None` where the caller must poll.
+    #[must_use]
+    pub fn watch(&self) -> Option<Watcher> {
+        self.storage().watch(home::CONTROL_DIR)
+    }
+
+    /// What a person should hear of since the last call.
+    #[must_use]
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.logs().values().flat_map(|opened| opened.log.take_notices()).collect()
+    }
+
+    /// The name of a topic that a partition directory belongs to, for a directory that no catalog
+    /// knows.
+    fn internal_or_legal(name: &str) -> Option<TopicName> {
+        TopicName::new(name).ok()
+    }
+}
