@@ -2,10 +2,10 @@
 //! can lose power, and whose disk can fill up or fail, at any operation that a test names.
 //!
 //! It keeps two images. The *live* one is what processes see, and outlives them as the page
-//! cache does. The *durable* one is what the disk has: content after [`File::sync_data`](super::File::sync_data), names
-//! after [`Storage::sync_dir`](super::Storage::sync_dir). A crash makes the live image from the durable one and from as
-//! much of the rest as [`Loss`] says. It is as unkind as the rules of [`crate::storage`] allow:
-//! what passes here relies on no favour of one file system.
+//! cache does. The *durable* one is what the disk has: content after [`super::File::sync_data`],
+//! names after [`super::Storage::sync_dir`]. A crash makes the live image from the durable one
+//! and from as much of the rest as [`Loss`] says. It is as unkind as the rules of
+//! [`crate::storage`] allow: what passes here relies on no favour of one file system.
 //!
 //! A test runs its work once to count the operations, then once for each of them:
 //!
@@ -56,8 +56,8 @@ use world::{State, World};
 
 /// One process's view of a laboratory's file system. A clone is the same process.
 ///
-/// What only a test may ask (all but the [`Storage`](crate::storage::Storage) calls) counts as no operation and works
-/// for dead processes too.
+/// What only a test may ask (all but the calls of [`Storage`](super::Storage)) counts as no
+/// operation and works for dead processes too.
 #[derive(Debug, Clone)]
 pub struct SimStorage {
     world: Arc<World>,
