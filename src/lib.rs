@@ -17,7 +17,9 @@
 //!
 //! Below `cli` nothing prints, exits or reads the environment.
 
+pub mod broker;
 pub mod clock;
+pub mod cluster;
 pub mod log;
 pub mod model;
 pub mod record;

@@ -85,6 +85,12 @@ pub enum Error {
     /// There is no such directory.
     #[error("no directory {0}")]
     NoDirectory(String),
+    /// A path that was to be a log and is none.
+    #[error("{0} is neither a partition directory nor a segment's .log file")]
+    NotALog(String),
+    /// What a later version will do.
+    #[error("{0} is not supported yet")]
+    Unsupported(&'static str),
     /// A file of runnel's own that can't be read.
     #[error("{path} is damaged: {cause}")]
     Damaged {
@@ -96,7 +102,11 @@ pub enum Error {
 }
 
 fn count(partitions: i32) -> String {
-    if partitions == 1 { "1 partition, 0".to_owned() } else { format!("{partitions}, 0 to {}", partitions - 1) }
+    if partitions == 1 {
+        "1 partition, 0".to_owned()
+    } else {
+        format!("{partitions}, 0 to {}", partitions - 1)
+    }
 }
 
 fn holder_suffix(holder: &Option<String>) -> String {
@@ -118,7 +128,9 @@ impl Error {
     #[must_use]
     pub const fn storage(&self) -> Option<&storage::Error> {
         match self {
-            Self::Storage(error) | Self::Log { source: log::Error::Storage(error), .. } => Some(error),
+            Self::Storage(error) | Self::Log { source: log::Error::Storage(error), .. } => {
+                Some(error)
+            }
             _ => None,
         }
     }

@@ -223,12 +223,11 @@ fn refuse_unsafe(directory: &Directory) -> Result<()> {
 
 /// Kafka's `meta.properties` of a node's log directory.
 fn meta_properties() -> Result<String> {
-    let random = || Uuid::random().map_err(|source| storage::Error::new("make an id for", META_PROPERTIES, source));
-    Ok(format!(
-        "#\nversion=1\ncluster.id={}\nnode.id=1\ndirectory.id={}\n",
-        random()?,
-        random()?
-    ))
+    let random = || {
+        Uuid::random()
+            .map_err(|source| storage::Error::new("make an id for", META_PROPERTIES, source))
+    };
+    Ok(format!("#\nversion=1\ncluster.id={}\nnode.id=1\ndirectory.id={}\n", random()?, random()?))
 }
 
 /// The process that said last that it writes here.
@@ -284,7 +283,8 @@ mod tests {
     fn a_directory_that_others_may_write_is_refused() {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().expect("a temporary directory");
-        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).expect("sets");
+        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777))
+            .expect("sets");
         let open = |trusted| Home::open_path(home.path(), Access::Write, trusted, "test");
         assert!(matches!(open(false), Err(Error::Unsafe { .. })));
         assert!(open(true).is_ok());

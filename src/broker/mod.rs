@@ -18,12 +18,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use catalog::{Catalog, DeletedTopic, Topic};
 pub use error::{Error, Result};
 pub use home::{Access, Home};
-pub use offsets::OffsetSpec;
+pub use offsets::{OffsetSpec, resolve};
 pub use topics::{NewTopic, PartitionFacts, TopicInfo};
 
 use crate::clock::Clock;
 use crate::log::{Appended, Notice, Owned, PartitionLog, Place};
-use crate::model::{TopicName, TopicPartition};
+use crate::model::{TimestampType, TopicPartition, Uuid};
+use crate::record;
 use crate::storage::{Storage, Watcher};
 use catalog::CatalogFile;
 
@@ -39,7 +40,7 @@ pub struct Broker {
 /// A log, and the id of the topic that it was opened for.
 #[derive(Debug, Clone)]
 struct Opened {
-    topic: crate::model::Uuid,
+    topic: Uuid,
     log: Arc<PartitionLog>,
 }
 
@@ -86,7 +87,8 @@ impl Broker {
         {
             return Ok(Arc::clone(&opened.log));
         }
-        let log = Arc::new(PartitionLog::new(self.place(topic, tp.clone()), Arc::clone(&topic.config)));
+        let log =
+            Arc::new(PartitionLog::new(self.place(topic, tp.clone()), Arc::clone(&topic.config)));
         logs.insert(tp, Opened { topic: topic.id, log: Arc::clone(&log) });
         Ok(log)
     }
@@ -104,6 +106,7 @@ impl Broker {
             storage: Arc::clone(self.home.storage()),
             dir: home::partition_dir(&partition),
             log_dir: Some(home::LOG_DIR.to_owned()),
+            only_segment: None,
             control: Some(control),
             partition,
             owned,
@@ -116,7 +119,11 @@ impl Broker {
     /// As [`PartitionLog::append`] says, with the partition's name.
     pub fn append(&self, log: &PartitionLog, batch: &mut [u8]) -> Result<Appended> {
         self.home.require_write()?;
-        log.append(batch, self.clock.now_ms()).map_err(|error| Error::of_log("append to", log, error))
+        let now_ms = self.clock.now_ms();
+        if log.config().message_timestamp_type == TimestampType::LogAppendTime {
+            record::stamp_append_time(batch, now_ms);
+        }
+        log.append(batch, now_ms).map_err(|error| Error::of_log("append to", log, error))
     }
 
     /// Makes durable what this process appended to a partition.
@@ -138,11 +145,5 @@ impl Broker {
     #[must_use]
     pub fn take_notices(&self) -> Vec<Notice> {
         self.logs().values().flat_map(|opened| opened.log.take_notices()).collect()
-    }
-
-    /// The name of a topic that a partition directory belongs to, for a directory that no catalog
-    /// knows.
-    fn internal_or_legal(name: &str) -> Option<TopicName> {
-        TopicName::new(name).ok()
     }
 }

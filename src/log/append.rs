@@ -159,9 +159,15 @@ struct BatchSizes {
 impl BatchSizes {
     fn of(bytes: &[u8]) -> Result<Self> {
         match Batch::at_front(bytes).map_err(Error::Malformed)? {
-            Frame::Whole(batch) if batch.size_in_bytes() == bytes.len() && batch.last_offset_delta() >= 0 => {
+            Frame::Whole(batch)
+                if batch.size_in_bytes() == bytes.len() && batch.last_offset_delta() >= 0 =>
+            {
                 let offsets = i64::from(batch.last_offset_delta()) + 1;
-                Ok(Self { bytes: bytes.len() as u64, offsets, max_timestamp: batch.max_timestamp() })
+                Ok(Self {
+                    bytes: bytes.len() as u64,
+                    offsets,
+                    max_timestamp: batch.max_timestamp(),
+                })
             }
             _ => Err(Error::NotOneBatch),
         }
@@ -194,12 +200,21 @@ impl Writer {
         let generation = reading.as_ref().map_or(0, super::control::Reading::generation);
         if let Some(reading) = reading {
             let base = reading.active_base();
-            if let Some(active) = storage::found(Segment::open_active(storage, &place.dir, base, Open::Write))? {
+            if let Some(active) =
+                storage::found(Segment::open_active(storage, &place.dir, base, Open::Write))?
+            {
                 let metadata = active.log.metadata()?;
                 if let Some(state) = reading.trusted(&metadata) {
                     let active_id = metadata.id;
-                    let mut writer =
-                        Self { control, directory, sequence, state, active, active_id, unsynced: Vec::new() };
+                    let mut writer = Self {
+                        control,
+                        directory,
+                        sequence,
+                        state,
+                        active,
+                        active_id,
+                        unsynced: Vec::new(),
+                    };
                     writer.heal(place, notices)?;
                     writer.take_over_tail(metadata.len, interval)?;
                     return Ok(writer);
@@ -342,7 +357,12 @@ impl Writer {
         place.store_recovery_point(owned, base)
     }
 
-    fn append(&mut self, bytes: &mut [u8], sizes: &BatchSizes, config: &TopicConfig) -> Result<Appended> {
+    fn append(
+        &mut self,
+        bytes: &mut [u8],
+        sizes: &BatchSizes,
+        config: &TopicConfig,
+    ) -> Result<Appended> {
         let base_offset = Offset(self.state.end_offset);
         let last_offset = base_offset + (sizes.offsets - 1);
         if last_offset.0 == i64::MAX {
@@ -362,7 +382,8 @@ impl Writer {
             state.max_timestamp = sizes.max_timestamp;
             state.max_timestamp_offset = last_offset.0;
         }
-        if state.bytes_since_index > u64::try_from(config.index_interval_bytes).unwrap_or_default() {
+        if state.bytes_since_index > u64::try_from(config.index_interval_bytes).unwrap_or_default()
+        {
             self.index_offset(last_offset, position)?;
             self.index_time()?;
             self.state.bytes_since_index = 0;
@@ -390,7 +411,9 @@ impl Writer {
         let state = &mut self.state;
         let offset = Offset(state.max_timestamp_offset);
         let relative = index::relative(offset, Offset(state.active_base));
-        if let Some(relative_offset) = relative.filter(|_| state.max_timestamp > state.last_indexed_timestamp) {
+        if let Some(relative_offset) =
+            relative.filter(|_| state.max_timestamp > state.last_indexed_timestamp)
+        {
             let entry = TimeEntry { timestamp: state.max_timestamp, relative_offset };
             self.active.put_time_entry(state.time_slots, entry)?;
             state.time_slots += 1;

@@ -89,9 +89,18 @@ mod tests {
     fn kafkas_form_and_nothing_else() {
         let offsets = parse_offsets("0\n2\norders 0 1413\na-b 12 0\n").expect("well-formed");
         let expected = [("a-b", 12, 0), ("orders", 0, 1413)];
-        let found: Vec<_> = offsets.iter().map(|(tp, o)| (tp.topic.as_str(), tp.partition, o.0)).collect();
+        let found: Vec<_> =
+            offsets.iter().map(|(tp, o)| (tp.topic.as_str(), tp.partition, o.0)).collect();
         assert_eq!(found, expected);
-        for text in ["", "1\n0\n", "0\n1\n", "0\n1\na 0\n", "0\n1\na 0 x\n", "0\n1\na 0 -1\n", "0\n9999999999999\n"] {
+        for text in [
+            "",
+            "1\n0\n",
+            "0\n1\n",
+            "0\n1\na 0\n",
+            "0\n1\na 0 x\n",
+            "0\n1\na 0 -1\n",
+            "0\n9999999999999\n",
+        ] {
             assert!(parse_offsets(text).is_none(), "{text:?}");
         }
     }

@@ -294,7 +294,8 @@ mod tests {
         let storage = Directory::open(home.path()).expect("opens");
         let control = ControlFile::open(&storage, "c", Open::Create).expect("opens").expect("made");
         assert!(control.read().expect("reads").is_none());
-        let active = storage.open("x.log", Open::Create).expect("creates").metadata().expect("is there");
+        let active =
+            storage.open("x.log", Open::Create).expect("creates").metadata().expect("is there");
         for sequence in 1..=3 {
             control.publish(&state(sequence as i64 * 10), active.id, sequence).expect("writes");
         }
@@ -312,8 +313,10 @@ mod tests {
     fn another_start_file_or_segment_is_not_trusted() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let storage = Directory::open(home.path()).expect("opens");
-        let active = storage.open("x.log", Open::Create).expect("creates").metadata().expect("is there");
-        let open = |path| ControlFile::open(&storage, path, Open::Create).expect("opens").expect("made");
+        let active =
+            storage.open("x.log", Open::Create).expect("creates").metadata().expect("is there");
+        let open =
+            |path| ControlFile::open(&storage, path, Open::Create).expect("opens").expect("made");
         let mut control = open("c");
         control.publish(&state(10), active.id, 1).expect("writes");
         let trusted = |control: &ControlFile, active: &storage::Metadata| {

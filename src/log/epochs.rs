@@ -48,7 +48,10 @@ impl LeaderEpochs {
         let mut entries = Vec::new();
         for line in checkpoint::parse_lines(text)? {
             let (epoch, start) = line.split_once(' ')?;
-            let entry = EpochEntry { epoch: epoch.parse().ok()?, start_offset: Offset(start.trim().parse().ok()?) };
+            let entry = EpochEntry {
+                epoch: epoch.parse().ok()?,
+                start_offset: Offset(start.trim().parse().ok()?),
+            };
             let rising = entries.last().is_none_or(|last: &EpochEntry| {
                 last.epoch < entry.epoch && last.start_offset <= entry.start_offset
             });

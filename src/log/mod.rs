@@ -27,8 +27,8 @@ mod time;
 
 pub use append::Appended;
 pub use error::{Corruption, Error, Fault, Result};
-pub use partition::{Notice, PartitionLog, Place};
+pub use partition::{Notice, Owned, PartitionLog, Place};
 pub use read::{Chunk, Cursor, View};
 pub use recovery::{TailExamined, TailFault, examine_tail};
-pub use time::TimedOffset;
 pub use segment::{Segment, list_segments};
+pub use time::TimedOffset;

@@ -48,7 +48,12 @@ mod tests {
         let name = segment_file(Offset(1413), LOG);
         assert_eq!(name, "00000000000000001413.log");
         assert_eq!(base_offset(&name, LOG), Some(Offset(1413)));
-        for other in ["1413.log", "0000000000000000141x.log", "00000000000000001413.log.deleted", "99999999999999999999.log"] {
+        for other in [
+            "1413.log",
+            "0000000000000000141x.log",
+            "00000000000000001413.log.deleted",
+            "99999999999999999999.log",
+        ] {
             assert_eq!(base_offset(other, LOG), None, "{other}");
         }
     }

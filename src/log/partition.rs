@@ -20,6 +20,8 @@ pub struct Place {
     pub dir: String,
     /// The log directory with the checkpoints: `log`; `None` where there is none to read.
     pub log_dir: Option<String>,
+    /// The one segment that is meant, where a `.log` file was named and not its directory.
+    pub only_segment: Option<Offset>,
     /// Its control file: `run/p/…`; `None` for a foreign log.
     pub control: Option<String>,
     /// What a writer needs besides; `None` for a plain reader, who holds nothing.

@@ -202,7 +202,9 @@ impl PartitionLog {
     /// What the files say.
     fn examined_view(&self) -> Result<View> {
         let storage = &*self.place.storage;
-        let bases = storage::found(list_segments(storage, &self.place.dir))?.ok_or(Error::Gone)?;
+        let mut bases =
+            storage::found(list_segments(storage, &self.place.dir))?.ok_or(Error::Gone)?;
+        bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
         let log_start = self.place.log_start()?;
         let Some(last) = bases.last() else {
             let state = State::fresh(log_start.unwrap_or_default(), 0, 0);
@@ -214,7 +216,7 @@ impl PartitionLog {
         {
             return Ok(view.clone());
         }
-        let examined = examine_tail(storage, &self.place.dir, self.place.recovery_point()?)?;
+        let examined = examine_tail(storage, &self.place.dir, bases, self.place.recovery_point()?)?;
         let (first, active) = match (examined.segments.first(), examined.segments.last()) {
             (Some(first), Some(active)) => (*first, *active),
             _ => return Err(Error::Gone),
@@ -261,7 +263,12 @@ impl PartitionLog {
     /// # Errors
     /// [`Error::OffsetOutOfRange`] below the log start or past the end; [`Error::Corrupt`] at
     /// bytes that are no batch, once all before them were given.
-    pub fn read(&self, view: &View, cursor: &mut Cursor, bytes_max: usize) -> Result<Option<Chunk>> {
+    pub fn read(
+        &self,
+        view: &View,
+        cursor: &mut Cursor,
+        bytes_max: usize,
+    ) -> Result<Option<Chunk>> {
         let (offset, start, end) = (cursor.offset, view.log_start(), view.end());
         if offset < start || offset > end {
             return Err(Error::OffsetOutOfRange { offset, start, end });

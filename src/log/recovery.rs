@@ -74,7 +74,8 @@ pub(super) fn walk_segment(
             }
         };
         let relative = index::relative(batch.last_offset(), base);
-        let Some(relative_offset) = relative.filter(|_| batch.base_offset() >= facts.end_offset) else {
+        let Some(relative_offset) = relative.filter(|_| batch.base_offset() >= facts.end_offset)
+        else {
             let (found, expected) = (batch.base_offset(), facts.end_offset);
             facts.fault = Some(Fault::Misplaced { found, expected });
             break;
@@ -103,7 +104,9 @@ pub(super) fn walk_segment(
 /// Notes the largest timestamp so far, if it has risen since it was noted last.
 fn push_time(facts: &mut SegmentFacts, base: Offset) {
     let rises = facts.times.last().is_none_or(|last| last.timestamp < facts.max_timestamp);
-    if let Some(relative_offset) = index::relative(facts.max_timestamp_offset, base).filter(|_| rises) {
+    if let Some(relative_offset) =
+        index::relative(facts.max_timestamp_offset, base).filter(|_| rises)
+    {
         facts.times.push(TimeEntry { timestamp: facts.max_timestamp, relative_offset });
     }
 }
@@ -132,12 +135,17 @@ pub struct TailExamined {
     pub fault: Option<TailFault>,
 }
 
-/// Finds the end of a log from its files alone, checking everything past the recovery point.
+/// Finds the end of a log of these segments from its files alone, checking everything past the
+/// recovery point.
 ///
 /// # Errors
 /// As the file system says.
-pub fn examine_tail(storage: &dyn Storage, dir: &str, recovery_point: Offset) -> Result<TailExamined> {
-    let mut segments = list_segments(storage, dir)?;
+pub fn examine_tail(
+    storage: &dyn Storage,
+    dir: &str,
+    mut segments: Vec<Offset>,
+    recovery_point: Offset,
+) -> Result<TailExamined> {
     let first = first_to_check(&segments, recovery_point);
     let mut examined = TailExamined {
         end_offset: segments.first().copied().unwrap_or_default(),
@@ -159,7 +167,8 @@ pub fn examine_tail(storage: &dyn Storage, dir: &str, recovery_point: Offset) ->
         examined.end_offset = facts.end_offset;
         examined.end_position = facts.end_position;
         if let Some(fault) = facts.fault {
-            examined.fault = Some(TailFault { segment: *base, position: facts.end_position, fault });
+            examined.fault =
+                Some(TailFault { segment: *base, position: facts.end_position, fault });
             segments.truncate(number + 1);
             break;
         }

@@ -87,7 +87,9 @@ impl<'f> Scanner<'f> {
         let batch = match Batch::at_front(&self.buffer[start..]) {
             Ok(Frame::Whole(batch)) => batch,
             // The file was cut between the two looks.
-            Ok(Frame::Incomplete { .. }) => return Ok(Some(Found::Fault { position, fault: Fault::Incomplete })),
+            Ok(Frame::Incomplete { .. }) => {
+                return Ok(Some(Found::Fault { position, fault: Fault::Incomplete }));
+            }
             Err(cause) => return Ok(Some(Found::Fault { position, fault: cause.into() })),
         };
         if check == Check::Crc
@@ -124,7 +126,8 @@ impl<'f> Scanner<'f> {
         self.buffer.resize(wanted.max(READ_BYTES).min(left), 0);
         let mut filled = kept;
         while filled < self.buffer.len() {
-            let count = self.file.read_at(&mut self.buffer[filled..], self.position + filled as u64)?;
+            let count =
+                self.file.read_at(&mut self.buffer[filled..], self.position + filled as u64)?;
             if count == 0 {
                 break;
             }

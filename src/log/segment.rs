@@ -59,7 +59,12 @@ impl Segment {
     ///
     /// # Errors
     /// As the file system says.
-    pub(super) fn open_active(storage: &dyn Storage, dir: &str, base_offset: Offset, how: Open) -> Result<Self> {
+    pub(super) fn open_active(
+        storage: &dyn Storage,
+        dir: &str,
+        base_offset: Offset,
+        how: Open,
+    ) -> Result<Self> {
         let path = |suffix| path_in(dir, &names::segment_file(base_offset, suffix));
         Ok(Self {
             base_offset,
@@ -80,7 +85,9 @@ impl Segment {
         while let Some(found) = scanner.next()? {
             match found {
                 Found::Batch { batch, .. } if batch.last_offset() < offset => {}
-                Found::Batch { position, .. } | Found::Fault { position, .. } => return Ok(position),
+                Found::Batch { position, .. } | Found::Fault { position, .. } => {
+                    return Ok(position);
+                }
             }
         }
         Ok(end)
@@ -105,11 +112,17 @@ impl Segment {
         let len = self.log.metadata()?.len;
         let mut scanner = Scanner::new(&*self.log, position, len, Check::Crc);
         let expected = self.base_offset + i64::from(entry.relative_offset);
-        Ok(matches!(scanner.next()?, Some(Found::Batch { batch, .. }) if batch.last_offset() == expected))
+        Ok(
+            matches!(scanner.next()?, Some(Found::Batch { batch, .. }) if batch.last_offset() == expected),
+        )
     }
 
     /// Writes both indexes anew.
-    pub(super) fn rewrite_indexes(&self, offsets: &[OffsetEntry], times: &[TimeEntry]) -> Result<()> {
+    pub(super) fn rewrite_indexes(
+        &self,
+        offsets: &[OffsetEntry],
+        times: &[TimeEntry],
+    ) -> Result<()> {
         if let Some(file) = &self.index {
             let bytes: Vec<u8> = offsets.iter().flat_map(|entry| entry.to_bytes()).collect();
             file.set_len(0)?;

@@ -50,7 +50,12 @@ impl PartitionLog {
         Ok(index::last_time(&**file)?.is_none_or(|last| last.timestamp >= timestamp))
     }
 
-    fn search_segment(&self, view: &View, segment: &Segment, timestamp: i64) -> Result<Option<TimedOffset>> {
+    fn search_segment(
+        &self,
+        view: &View,
+        segment: &Segment,
+        timestamp: i64,
+    ) -> Result<Option<TimedOffset>> {
         let end = self.end_of(view, segment)?;
         let start = match &segment.time_index {
             Some(file) => match index::lookup_time(&**file, timestamp)? {
@@ -80,9 +85,16 @@ impl PartitionLog {
             for record in batch.records(&mut decompressor).map_err(damage)? {
                 let record = record.map_err(damage)?;
                 let offset = Offset(record.offset);
-                if record.timestamp >= timestamp && offset >= view.log_start() && offset < view.end() {
+                if record.timestamp >= timestamp
+                    && offset >= view.log_start()
+                    && offset < view.end()
+                {
                     let leader_epoch = batch.leader_epoch();
-                    return Ok(Some(TimedOffset { offset, timestamp: record.timestamp, leader_epoch }));
+                    return Ok(Some(TimedOffset {
+                        offset,
+                        timestamp: record.timestamp,
+                        leader_epoch,
+                    }));
                 }
             }
         }
