@@ -1,4 +1,5 @@
 //! Reads log files that Kafka 4.3.0 wrote, and compares with what its consumer got from them.
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;

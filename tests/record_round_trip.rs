@@ -1,4 +1,5 @@
 //! Random records through builder and reader, and random bytes into the reader.
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use proptest::collection::vec;
 use proptest::option::of;

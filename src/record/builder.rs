@@ -4,8 +4,8 @@
 //! batch comes out with base offset 0 and leader epoch -1, for the log to set.
 
 use super::attributes::Attributes;
-use super::batch::{FRAME_PREFIX_BYTES, HEADER_BYTES, MAGIC, at, put, seal};
 use super::compression::Compressor;
+use super::header::{FRAME_PREFIX_BYTES, HEADER_BYTES, MAGIC, at, put, seal};
 use super::types::{Headers, Record};
 use super::varint::{len_i64, put_i64};
 use crate::model::{Compression, limits};

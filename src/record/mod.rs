@@ -6,19 +6,21 @@ mod batch;
 mod builder;
 mod compression;
 mod error;
+mod header;
 mod records;
 mod types;
 mod validate;
 pub mod varint;
 
 pub use attributes::Attributes;
-pub use batch::{
-    Batch, FRAME_PREFIX_BYTES, Frame, HEADER_BYTES, MAGIC, set_base_offset, set_leader_epoch,
-    set_max_timestamp, stamp_append_time,
-};
+pub use batch::{Batch, Frame};
 pub use builder::{BatchBuilder, BuildError};
 pub use compression::{Compressor, Decompressor, compress};
 pub use error::CorruptBatch;
+pub use header::{
+    FRAME_PREFIX_BYTES, HEADER_BYTES, MAGIC, set_base_offset, set_leader_epoch, set_max_timestamp,
+    stamp_append_time,
+};
 pub use records::Records;
 pub use types::{Header, Headers, HeadersIter, Record};
 pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordRules};

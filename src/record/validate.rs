@@ -226,7 +226,7 @@ fn exceeds(size: usize, max: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::batch::{at, put, seal};
+    use super::super::header::{at, put, seal};
     use super::super::{BatchBuilder, Compression, Frame, Headers, set_base_offset};
     use super::*;
     use crate::model::Offset;

@@ -8,6 +8,21 @@ pub const I64_BYTES_MAX: usize = 10;
 /// Takes a 64-bit integer off the front of `bytes`; `None` if it is cut short or too long.
 #[inline]
 pub fn take_i64(bytes: &mut &[u8]) -> Option<i64> {
+    // Most integers of a record are lengths and deltas of one byte or two.
+    match **bytes {
+        [low @ ..0x80, ref rest @ ..] => {
+            *bytes = rest;
+            Some(unzigzag(u64::from(low)))
+        }
+        [low, high @ ..0x80, ref rest @ ..] => {
+            *bytes = rest;
+            Some(unzigzag(u64::from(low & 0x7f) | u64::from(high) << 7))
+        }
+        _ => take_long(bytes),
+    }
+}
+
+fn take_long(bytes: &mut &[u8]) -> Option<i64> {
     let mut raw = 0_u64;
     for (index, &byte) in bytes.iter().take(I64_BYTES_MAX).enumerate() {
         raw |= u64::from(byte & 0x7f) << (7 * index);
@@ -16,7 +31,7 @@ pub fn take_i64(bytes: &mut &[u8]) -> Option<i64> {
                 return None;
             }
             *bytes = &bytes[index + 1..];
-            return Some((raw >> 1) as i64 ^ -((raw & 1) as i64));
+            return Some(unzigzag(raw));
         }
     }
     None
@@ -25,13 +40,6 @@ pub fn take_i64(bytes: &mut &[u8]) -> Option<i64> {
 /// Takes a 32-bit integer off the front of `bytes`; `None` if it is cut short or out of range.
 #[inline]
 pub fn take_i32(bytes: &mut &[u8]) -> Option<i32> {
-    // Most integers of a record are lengths and deltas below 64.
-    if let Some((&byte, rest)) = bytes.split_first()
-        && byte < 0x80
-    {
-        *bytes = rest;
-        return Some(i32::from(byte >> 1) ^ -i32::from(byte & 1));
-    }
     i32::try_from(take_i64(bytes)?).ok()
 }
 
@@ -50,12 +58,17 @@ pub fn put_i64(out: &mut Vec<u8>, value: i64) {
 #[inline]
 #[must_use]
 pub const fn len_i64(value: i64) -> usize {
-    let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
-    bits.div_ceil(7)
+    let top_bit = 63 - (zigzag(value) | 1).leading_zeros() as usize;
+    // The same as a division of the bits by 7, rounded up, but quicker.
+    (top_bit * 9 + 73) / 64
 }
 
 const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
+}
+
+const fn unzigzag(raw: u64) -> i64 {
+    (raw >> 1) as i64 ^ -((raw & 1) as i64)
 }
 
 #[cfg(test)]
@@ -71,6 +84,8 @@ mod tests {
             (63, &[0x7e]),
             (64, &[0x80, 0x01]),
             (-65, &[0x81, 0x01]),
+            (8191, &[0xfe, 0x7f]),
+            (8192, &[0x80, 0x80, 0x01]),
             (i64::MIN, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
         ] {
             let mut out = Vec::new();
@@ -78,6 +93,20 @@ mod tests {
             assert_eq!(out, expected, "{value}");
             assert_eq!(len_i64(value), expected.len(), "{value}");
             assert_eq!(take_i64(&mut &out[..]), Some(value));
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_encodings() {
+        for shift in 0..64 {
+            for value in
+                [1_i64 << shift, (1_i64 << shift).wrapping_sub(1), (1_i64 << shift).wrapping_neg()]
+            {
+                let mut out = Vec::new();
+                put_i64(&mut out, value);
+                assert_eq!(len_i64(value), out.len(), "{value}");
+                assert_eq!(take_i64(&mut &out[..]), Some(value));
+            }
         }
     }
 

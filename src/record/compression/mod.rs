@@ -1,7 +1,8 @@
 //! Compressing and decompressing the records of a batch, as Kafka's Java client reads and writes.
 //!
-//! Decompression is bounded: it never produces more than its limit, and what it allocates follows
-//! what the input really yields, not what the input says of itself.
+//! Decompression is bounded: it never produces more than its limit, and its buffer grows, by
+//! doubling, with what the input really yields, not with what the input says of itself. Beside
+//! that buffer a codec takes at most what its own largest block or window needs.
 
 mod gzip;
 mod lz4;
@@ -11,7 +12,7 @@ mod zstd;
 use std::io;
 
 use super::error::CorruptBatch;
-use crate::model::Compression;
+use crate::model::{Compression, limits};
 
 /// A codec at a level, with whatever it keeps between two batches.
 #[derive(Debug)]
@@ -84,6 +85,13 @@ impl Decompressor {
         Self { buffer: Vec::new(), limit: limit_bytes, zstd: None }
     }
 
+    /// A decompressor for a topic's batches. `max_message_bytes` below 0 counts as 0.
+    #[must_use]
+    pub fn for_max_message_bytes(max_message_bytes: i32) -> Self {
+        let four_fold = usize::try_from(max_message_bytes).unwrap_or(0).saturating_mul(4);
+        Self::new(four_fold.max(limits::DECOMPRESSED_BYTES_MAX))
+    }
+
     /// Decompresses all of `input`; what it gives stands until the next call.
     ///
     /// # Errors
@@ -105,6 +113,13 @@ impl Decompressor {
             Err(Stop::Limit) => Err(CorruptBatch::TooLarge { limit: self.limit }),
             Err(Stop::Malformed(reason)) => Err(CorruptBatch::Decompression { codec, reason }),
         }
+    }
+}
+
+impl Default for Decompressor {
+    /// With the limit for topics of ordinary batches, [`limits::DECOMPRESSED_BYTES_MAX`].
+    fn default() -> Self {
+        Self::new(limits::DECOMPRESSED_BYTES_MAX)
     }
 }
 
@@ -185,7 +200,7 @@ mod tests {
 
     #[test]
     fn cut_inputs_are_refused() {
-        let sample = vec![b'a'; 100_000];
+        let sample = vec![b'a'; 40_000];
         for codec in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
             let mut packed = Vec::new();
             compress(codec, None, &sample, &mut packed).expect("compresses");
@@ -201,6 +216,13 @@ mod tests {
                 assert!(whole_blocks || got.is_err(), "{codec} cut at {cut} of {}", packed.len());
             }
         }
+    }
+
+    #[test]
+    fn codecs_move_between_threads() {
+        const fn can_move<T: Send>() {}
+        can_move::<Compressor>();
+        can_move::<Decompressor>();
     }
 
     #[test]
