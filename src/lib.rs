@@ -17,6 +17,7 @@
 //!
 //! Below `cli` nothing prints, exits or reads the environment.
 
+pub mod cli;
 pub mod clock;
 pub mod model;
 pub mod record;
