@@ -28,6 +28,12 @@ impl Buffer {
         self.at_end
     }
 
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub(super) const fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Drops `used` bytes off the front of the window.
     #[inline]
     pub(super) fn consume(&mut self, used: usize) {

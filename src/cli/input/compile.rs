@@ -19,22 +19,39 @@ pub(super) struct Program {
 pub(super) enum Op {
     Literal(Vec<u8>),
     /// Bytes, whose length was read before if `measured`.
-    Text { slot: Slot, encoding: Encoding, measured: bool, until: Vec<u8> },
+    Text {
+        slot: Slot,
+        encoding: Encoding,
+        measured: bool,
+        until: Vec<u8>,
+    },
     /// The length of a slot's bytes, -1 for null.
     Length(Slot),
     Timestamp,
     /// A time as text.
-    Time { style: TimeStyle, until: Vec<u8> },
+    Time {
+        style: TimeStyle,
+        until: Vec<u8>,
+    },
     Partition,
     /// A number without a use here.
     Number,
     /// Text without a use here.
-    Ignore { until: Vec<u8> },
-    HeaderList { until: Vec<u8> },
+    Ignore {
+        until: Vec<u8>,
+    },
+    HeaderList {
+        until: Vec<u8>,
+    },
     /// Goes to `exit` where the input goes on with `stop`, else reads one header.
-    GroupBegin { exit: usize, stop: Vec<u8> },
+    GroupBegin {
+        exit: usize,
+        stop: Vec<u8>,
+    },
     /// One header is read; goes back to its `GroupBegin`.
-    GroupEnd { begin: usize },
+    GroupEnd {
+        begin: usize,
+    },
 }
 
 /// What bytes are read for.
@@ -102,11 +119,7 @@ fn record_end(ops: &[Op]) -> Option<Vec<u8>> {
 }
 
 /// Compiles the tokens of a format, or those inside `%h{…}`.
-fn compile_tokens(
-    tokens: &[Token],
-    in_header: bool,
-    ops: &mut Vec<Op>,
-) -> Result<(), FormatError> {
+fn compile_tokens(tokens: &[Token], in_header: bool, ops: &mut Vec<Op>) -> Result<(), FormatError> {
     let (key, value) = match in_header {
         true => (Slot::HeaderKey, Slot::HeaderValue),
         false => (Slot::Key, Slot::Value),

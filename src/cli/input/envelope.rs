@@ -283,10 +283,13 @@ fn push_header(raw: &Raw<'_>, scratch: &mut Vec<u8>, fields: &mut Fields) -> Res
         Found::Slice(slice) => slice,
         Found::Scratch => name_bytes,
     };
-    fields.push_header(name, match value {
-        Found::Null => None,
-        Found::Slice(slice) => Some(slice),
-        Found::Scratch => Some(value_bytes),
-    });
+    fields.push_header(
+        name,
+        match value {
+            Found::Null => None,
+            Found::Slice(slice) => Some(slice),
+            Found::Scratch => Some(value_bytes),
+        },
+    );
     Ok(())
 }

@@ -79,12 +79,7 @@ impl Formatted {
             }
             match self.run(window, at_end, fields) {
                 Ok(()) => {}
-                Err(Stop::More(needed)) if !at_end => {
-                    if needed - self.state.at <= self.max_bytes + 1 {
-                        return Scan::More(needed);
-                    }
-                    self.fail(too_large(self.max_bytes));
-                }
+                Err(Stop::More(needed)) if !at_end => return Scan::More(needed),
                 Err(Stop::More(_)) => self.fail("the input ends within a record".to_owned()),
                 Err(Stop::Bad(reason)) => self.fail(reason),
             }
@@ -123,6 +118,8 @@ impl Formatted {
             return self.drop_measured(window);
         }
         let Self { program, reading, state, .. } = self;
+        let max_bytes = self.max_bytes;
+        let limits = (&*program, max_bytes);
         let (at, rest) = (state.at, &window[state.at..]);
         let is_last = state.op + 1 == program.ops.len();
         let taken = match &program.ops[state.op] {
@@ -130,8 +127,8 @@ impl Formatted {
             Op::Text { slot, encoding, measured, until } => {
                 let (slot, encoding) = (*slot, *encoding);
                 let range = match (encoding, measured) {
-                    (Encoding::Json, _) => token::json_value(rest, at_end, at)?,
-                    (_, false) => at..at + state.length_until(until, program, rest, at_end)?,
+                    (Encoding::Json, _) => token::json_value(rest, at_end, at, max_bytes)?,
+                    (_, false) => at..at + state.length_until(until, limits, rest, at_end)?,
                     (_, true) => match self.measure(slot, encoding, window)? {
                         Some(length) => at..at + length,
                         None => return Ok(()),
@@ -142,13 +139,13 @@ impl Formatted {
                 taken
             }
             Op::HeaderList { until } => {
-                let length = state.length_until(until, program, rest, at_end)?;
+                let length = state.length_until(until, limits, rest, at_end)?;
                 if !state.dropping {
                     reading.header_list(&rest[..length], fields)?;
                 }
                 length
             }
-            Op::Ignore { until } => state.length_until(until, program, rest, at_end)?,
+            Op::Ignore { until } => state.length_until(until, limits, rest, at_end)?,
             Op::Time { style, until } => {
                 let guard = program.guard(until);
                 let (time, taken) = reading.time(style, until, guard, rest, at_end, at)?;
@@ -209,12 +206,7 @@ impl Formatted {
     }
 
     /// Bytes that a measured token takes; none if it is too large and now being dropped.
-    fn measure(
-        &mut self,
-        slot: Slot,
-        encoding: Encoding,
-        window: &[u8],
-    ) -> Outcome<Option<usize>> {
+    fn measure(&mut self, slot: Slot, encoding: Encoding, window: &[u8]) -> Outcome<Option<usize>> {
         let length = match (self.state.lengths[slot as usize].flatten(), encoding) {
             (None, _) => self.reading.null_length(encoding),
             (Some(bytes), Encoding::Hex) => bytes.saturating_mul(2),
@@ -301,30 +293,30 @@ impl State {
     fn length_until(
         &mut self,
         until: &[u8],
-        program: &Program,
+        (program, max_bytes): (&Program, usize),
         rest: &[u8],
         at_end: bool,
     ) -> Outcome<usize> {
         let guard = program.guard(until);
         let from = self.searched.min(rest.len());
-        let found = memmem::find(&rest[from..], until).map(|at| from + at);
-        let reach = found.unwrap_or(rest.len());
-        if let Some(guard) = guard
-            && memmem::find(&rest[from..reach], guard).is_some()
-        {
+        let find = |what: &[u8], end: usize| {
+            memmem::find(&rest[from.min(end)..end], what).map(|at| from + at)
+        };
+        let found = find(until, rest.len());
+        let ended = guard.and_then(|guard| find(guard, found.unwrap_or(rest.len())));
+        let is_last = self.op + 2 == program.ops.len();
+        let whole = (at_end && is_last).then_some(rest.len());
+        let longest = until.len().max(guard.map_or(0, <[u8]>::len));
+        let searched = rest.len().saturating_sub(longest - 1);
+        if ended.or(found).or(whole).unwrap_or(searched) > max_bytes {
+            return Err(Stop::Bad(too_large(max_bytes)));
+        }
+        if ended.is_some() {
             let until = until.escape_ascii();
             return Err(Stop::Bad(format!("no \"{until}\" before the end of the record")));
         }
-        let is_last = self.op + 2 == program.ops.len();
-        match found {
-            Some(length) => Ok(length),
-            None if at_end && is_last => Ok(rest.len()),
-            None => {
-                let longest = until.len().max(guard.map_or(0, <[u8]>::len));
-                self.searched = rest.len().saturating_sub(longest - 1);
-                Err(Stop::More(self.at + rest.len() + 1))
-            }
-        }
+        self.searched = searched;
+        found.or(whole).ok_or(Stop::More(self.at + rest.len() + 1))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::{Found, read_text};
-use super::{Fields, Place};
+use super::{Fields, Place, too_large};
 use crate::cli::format::{ENCODED_NULL, Encoding, JSON_BYTES, TimeStyle};
 use crate::cli::json;
 use crate::cli::timestamp::parse_strftime;
@@ -60,7 +60,8 @@ pub(super) fn literal(literal: &[u8], rest: &[u8], ends: bool, at: usize) -> Out
 /// Takes a decimal integer: its value, and how many bytes it takes.
 pub(super) fn number(rest: &[u8], at_end: bool, at: usize) -> Outcome<(i64, usize)> {
     let sign = usize::from(rest.first() == Some(&b'-'));
-    let digits = rest[sign..].iter().take(NUMBER_BYTES_MAX).take_while(|byte| byte.is_ascii_digit());
+    let digits =
+        rest[sign..].iter().take(NUMBER_BYTES_MAX).take_while(|byte| byte.is_ascii_digit());
     let length = sign + digits.count();
     if length == rest.len() && !at_end {
         return Err(Stop::More(at + rest.len() + 1));
@@ -82,21 +83,31 @@ pub(super) fn length(number: i64) -> Outcome<Option<usize>> {
     }
 }
 
-/// Where a JSON value stands at the front of `rest`.
-pub(super) fn json_value(rest: &[u8], at_end: bool, at: usize) -> Outcome<Range<usize>> {
-    let mut deserializer = serde_json::Deserializer::from_slice(rest);
+/// Where a JSON value stands at the front of `rest`, within its first `max_bytes`.
+pub(super) fn json_value(
+    rest: &[u8],
+    at_end: bool,
+    at: usize,
+    max_bytes: usize,
+) -> Outcome<Range<usize>> {
+    let front = &rest[..rest.len().min(max_bytes.saturating_add(1))];
+    let more = || match front.len() > max_bytes {
+        true => Stop::Bad(too_large(max_bytes)),
+        false => Stop::More(at + rest.len() + 1),
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(front);
     match <&RawValue>::deserialize(&mut deserializer) {
         Ok(raw) => {
-            let start = raw.get().as_ptr().addr() - rest.as_ptr().addr();
+            let start = raw.get().as_ptr().addr() - front.as_ptr().addr();
             let end = start + raw.get().len();
             // Another digit may follow.
-            let open = rest[start..end].last().is_some_and(u8::is_ascii_digit);
-            if open && end == rest.len() && !at_end {
-                return Err(Stop::More(at + rest.len() + 1));
+            let open = front[start..end].last().is_some_and(u8::is_ascii_digit) && !at_end;
+            if end > max_bytes || (open && end == front.len()) {
+                return Err(more());
             }
             Ok(at + start..at + end)
         }
-        Err(error) if error.is_eof() && !at_end => Err(Stop::More(at + rest.len() + 1)),
+        Err(error) if error.is_eof() && (!at_end || front.len() > max_bytes) => Err(more()),
         Err(_) => Err(Stop::Bad("no JSON where the format has it".into())),
     }
 }
@@ -113,7 +124,9 @@ impl Reading {
         let bytes = &window[range.clone()];
         let start = fields.scratch.len();
         match encoding {
-            Encoding::Plain if self.null_marker.as_deref() == Some(bytes) => return Ok(Place::Null),
+            Encoding::Plain if self.null_marker.as_deref() == Some(bytes) => {
+                return Ok(Place::Null);
+            }
             Encoding::Plain => return Ok(Place::Window(range)),
             Encoding::Hex | Encoding::Base64 if bytes == ENCODED_NULL => return Ok(Place::Null),
             Encoding::Hex => read_hex(&mut fields.scratch, bytes)?,
