@@ -18,6 +18,7 @@
 //! Below `cli` nothing prints, exits or reads the environment.
 
 pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod log;

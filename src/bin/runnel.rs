@@ -1,3 +1,7 @@
 //! The `runnel` binary: arguments in, exit status out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runnel::cli::run(std::env::args_os())
+}

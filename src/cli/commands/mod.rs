@@ -1,0 +1,26 @@
+//! The commands, a file each.
+
+pub(super) mod consume;
+pub(super) mod generate;
+pub(super) mod log;
+pub(super) mod produce;
+pub(super) mod topic;
+
+use super::args::Command;
+use super::context::Context;
+use super::error::{CommandError, Status};
+
+/// How a command ends.
+pub(super) type Outcome = Result<Status, CommandError>;
+
+/// Runs one.
+pub(super) fn run(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Topic(command) => topic::run(context, command),
+        Command::Produce(args) => produce::run(context, *args),
+        Command::Consume(args) => consume::run(context, *args),
+        Command::Log(command) => log::run(context, command),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
+    }
+}

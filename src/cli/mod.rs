@@ -1,0 +1,63 @@
+//! The command line: arguments in, records and answers out. The one room that prints, reads the
+//! environment and decides on the exit status.
+//!
+//! A command is a file in [`commands`], named after it, with its flags and what it does. Around
+//! them stand the forms of records in and out and the small grammars that flags share.
+
+mod args;
+mod commands;
+mod context;
+mod error;
+mod progress;
+mod signals;
+mod sink;
+
+pub mod escape;
+pub mod filter;
+pub mod format;
+mod frame;
+pub mod input;
+mod json;
+pub mod offset_spec;
+pub mod output;
+pub mod partition_list;
+pub mod terminal;
+pub mod time;
+pub mod timestamp;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use args::command;
+use args::{Cli, kcat_format};
+use context::Context;
+use error::Status;
+
+/// Runs a command line, program name first, and gives its exit status.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = kcat_format(arguments.into_iter().collect());
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, with status 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let context = Context::new(&cli.global, &arguments);
+    let status = commands::run(&context, cli.command).unwrap_or_else(|error| {
+        context.report(&error);
+        error.status
+    });
+    ExitCode::from(status.code())
+}
+
+/// Exit statuses, as `docs/cli.md` lists them.
+impl Status {
+    const fn code(self) -> u8 {
+        self as u8
+    }
+}
