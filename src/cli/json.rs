@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
 
 /// Bytes looked at in one go by [`plain_length`].
-const BLOCK: usize = 16;
+const WORD: usize = 8;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -92,21 +92,28 @@ pub(super) fn write_unescaped(out: &mut Vec<u8>, inside: &[u8]) -> bool {
 /// How many bytes at the front need no escape.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    // Whole blocks without a branch for each byte, which compilers turn into vector code.
-    for block in bytes.chunks_exact(BLOCK) {
-        if block.iter().fold(false, |any, &byte| any | needs_escape(byte)) {
-            break;
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    for (index, word) in words.iter().enumerate() {
+        let marks = escape_marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return index * WORD + marks.trailing_zeros() as usize / 8;
         }
-        at += BLOCK;
     }
-    let rest = &bytes[at..];
-    at + rest.iter().position(|&byte| needs_escape(byte)).unwrap_or(rest.len())
+    let needs_escape = |&byte: &u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    bytes.len() - rest.len() + rest.iter().position(needs_escape).unwrap_or(rest.len())
 }
 
+/// The high bit of each byte that needs an escape; what is above the lowest such byte is not exact.
 #[inline]
-const fn needs_escape(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+const fn escape_marks(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (below_space | is_quote | is_backslash) & HIGH
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
@@ -169,7 +176,8 @@ mod tests {
     #[test]
     fn strings_are_written_as_the_library_does_and_read_back() {
         let long = format!("{}\u{1}tail", "x".repeat(100));
-        for text in ["", "a", "\"\\\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}", "é😀", &long] {
+        let every: String = (0..=0x250_u32).filter_map(char::from_u32).collect();
+        for text in [&every, "", "a", "\"\\\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}", "é😀", &long] {
             let mut out = Vec::new();
             write_string(&mut out, text);
             assert_eq!(out, serde_json::to_vec(text).expect("a string"));
