@@ -96,6 +96,11 @@ impl Context {
         }
     }
 
+    /// Prints a line that was asked for, as it is.
+    pub(super) fn stats(&self, line: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+
     /// Tells of what the engine did on the way.
     pub(super) fn tell(&self, notices: Vec<Notice>) {
         for notice in notices {

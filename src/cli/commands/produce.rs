@@ -1,0 +1,430 @@
+//! `runnel produce`: append records to a topic.
+
+mod files;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+
+use super::Outcome;
+use super::topic::topic_name;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cli::escape::parse_delimiter;
+use crate::cli::format::Format;
+use crate::cli::input::{Input, InputOptions, InputReader, InputRecord, Source, Step};
+use crate::cli::progress::{Progress, Unit};
+use crate::cli::signals::Signals;
+use crate::cli::time::parse_time;
+use crate::clock::Clock as _;
+use crate::clock::SystemClock;
+use crate::cluster::{self, Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo};
+use crate::model::{Compression, TopicName};
+use crate::record::{Header, Headers, Record};
+
+/// Bytes that a record's text may take beyond the record: escapes of JSON, hexadecimal digits.
+const TEXT_OVERHEAD: usize = 6;
+/// Records between two looks at the clock while input keeps coming.
+const CLOCK_INTERVAL_RECORDS: u64 = 256;
+
+/// Flags of `runnel produce`.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(in crate::cli) struct ProduceArgs {
+    /// The topic, made with one partition if it is not there
+    #[arg(value_name = "TOPIC", required_unless_present = "kafka_topic")]
+    topic: Option<String>,
+    /// Files to send, each as one record [default: standard input, by lines]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Each line of the files is a record
+    #[arg(short, long, requires = "files")]
+    lines: bool,
+
+    /// A line is KEY S VALUE, split at the first S
+    #[arg(short = 'K', long, value_name = "S", help_heading = "Input")]
+    key_delim: Option<String>,
+    /// Records end with S; \t \n \r \0 \\ \xNN are understood [default: \n]
+    #[arg(short = 'D', long, value_name = "S", help_heading = "Input", conflicts_with = "null_delim")]
+    delim: Option<String>,
+    /// Records end with a zero byte
+    #[arg(short = '0', long = "null-delim", help_heading = "Input")]
+    null_delim: bool,
+    /// A JSON envelope a line, as `consume -J` prints it
+    #[arg(short = 'J', long, help_heading = "Input", conflicts_with_all = ["format", "frame", "delim", "null_delim", "key_delim"])]
+    json: bool,
+    /// Records in a format, as `consume --format` prints it
+    #[arg(long, value_name = "F", help_heading = "Input", conflicts_with_all = ["frame", "delim", "null_delim", "key_delim"])]
+    format: Option<String>,
+    /// Length-prefixed binary records, as `consume --frame` prints them
+    #[arg(long, help_heading = "Input", conflicts_with_all = ["delim", "null_delim", "key_delim"])]
+    frame: bool,
+    /// An empty key or value is null
+    #[arg(short = 'Z', long, help_heading = "Input")]
+    empty_null: bool,
+    /// A key or value of S is null
+    #[arg(long, value_name = "S", help_heading = "Input")]
+    null_marker: Option<String>,
+    /// With -J: into the partition that the envelope names
+    #[arg(long, help_heading = "Input", requires = "json")]
+    keep_partition: bool,
+
+    /// The key of every record
+    #[arg(short, long, value_name = "KEY", help_heading = "Records", conflicts_with = "key_delim")]
+    key: Option<String>,
+    /// A header of every record
+    #[arg(short = 'H', long, value_name = "NAME=VALUE", help_heading = "Records", value_parser = parse_header)]
+    header: Vec<(String, String)>,
+    /// The partition of every record [default: by key, or each in turn]
+    #[arg(short, long, value_name = "N", help_heading = "Records", value_parser = parse_partition)]
+    partition: Option<i32>,
+    /// The time of records that bring none: a date, a time, or a duration ago [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "Records", allow_hyphen_values = true)]
+    ts: Option<String>,
+
+    /// Compress batches: none, gzip, snappy, lz4 or zstd
+    #[arg(short = 'z', long, value_name = "CODEC", help_heading = "Sending", default_value = "none", value_parser = parse_codec)]
+    compression: Compression,
+    /// When a record counts as stored: all (on disk), 1 (written) or 0
+    #[arg(long, value_name = "ACKS", help_heading = "Sending", value_enum, default_value_t = AcksArg::All, hide_possible_values = true)]
+    acks: AcksArg,
+    /// Fail if the topic is not there
+    #[arg(long, help_heading = "Sending")]
+    no_create: bool,
+    /// Print one JSON line about what was done on standard error
+    #[arg(long, help_heading = "Sending")]
+    stats: bool,
+
+    /// As of Kafka's console producer
+    #[arg(long = "topic", value_name = "TOPIC", hide = true)]
+    kafka_topic: Option<String>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  tail -f app.log | runnel produce logs         each line as it comes
+  runnel produce users -K : < users.txt         key:value lines
+  runnel consume a -J | runnel produce b -J     a copy, to the byte
+  runnel produce images *.png                   each file one record";
+
+/// When a record counts as stored.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AcksArg {
+    #[value(name = "all", alias = "-1")]
+    All,
+    #[value(name = "1")]
+    Leader,
+    #[value(name = "0")]
+    None,
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("a header is NAME=VALUE")?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
+}
+
+fn parse_partition(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| "here -p is the one partition to send to; a list of them is -p of `consume`".to_owned())
+}
+
+fn parse_codec(text: &str) -> Result<Compression, String> {
+    text.parse().map_err(|_| "the codecs are none, gzip, snappy, lz4 and zstd".to_owned())
+}
+
+/// Flags as meant.
+#[derive(Debug)]
+struct Plan {
+    input: Input,
+    options: InputOptions,
+    key: Option<Vec<u8>>,
+    headers: Vec<(String, String)>,
+    partition: Option<i32>,
+    keep_partition: bool,
+    timestamp: Option<i64>,
+}
+
+/// Runs `runnel produce`.
+pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
+    let topic = match (args.kafka_topic.take(), args.topic.take()) {
+        (None, Some(topic)) => topic,
+        (Some(topic), first_file) => {
+            args.files.splice(0..0, first_file.map(PathBuf::from));
+            topic
+        }
+        (None, None) => return Err(CommandError::usage("no topic is named")),
+    };
+    let name = topic_name(&topic)?;
+    let mut plan = plan(&args)?;
+    let signals = Signals::listen().map_err(CommandError::failed)?;
+    let cluster = context.open_to_write()?;
+    let topic = find_or_create(context, &cluster, &name, args.no_create)?;
+    if let Some(partition) = plan.partition {
+        cluster.broker().log(&topic, partition)?;
+    }
+    let record_bytes_max = usize::try_from(topic.config.max_message_bytes).unwrap_or_default();
+    plan.options.max_bytes = match plan.input {
+        Input::Delimited { .. } => record_bytes_max,
+        _ => record_bytes_max.saturating_mul(TEXT_OVERHEAD),
+    };
+    let acks = match args.acks {
+        AcksArg::All => Acks::All,
+        AcksArg::Leader => Acks::Leader,
+        AcksArg::None => Acks::None,
+    };
+    let producer = cluster.producer(topic, ProducerOptions { compression: args.compression, acks });
+    let mut run = Run { context, signals, plan, producer, failed: 0, now_ms: SystemClock.now_ms(), started: Instant::now() };
+    let ended = run.send_all(&args);
+    // What was read is stored, however the reading ended.
+    let stored = run.producer.finish().map_err(CommandError::from);
+    context.tell(cluster.broker().take_notices());
+    if args.stats {
+        run.print_stats(&name);
+    }
+    match (ended, stored) {
+        (Ok(status), Ok(())) => Ok(if run.failed > 0 { status.or(Status::SomeFailed) } else { status }),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+fn plan(args: &ProduceArgs) -> Result<Plan, CommandError> {
+    let bytes = |text: &Option<String>| {
+        text.as_deref().map(parse_delimiter).transpose().map_err(CommandError::usage)
+    };
+    let input = if args.json {
+        Input::Envelope
+    } else if args.frame {
+        Input::Frame
+    } else if let Some(format) = &args.format {
+        Input::Format(Format::parse(format, TimeZone::system()).map_err(CommandError::usage)?)
+    } else {
+        let delimiter = if args.null_delim { vec![0] } else { bytes(&args.delim)?.unwrap_or_else(|| vec![b'\n']) };
+        Input::Delimited { delimiter, key_delimiter: bytes(&args.key_delim)? }
+    };
+    if let Input::Format(_) = &input {
+        // Whether it can be read backwards is known before anything is touched.
+        let options = InputOptions { empty_is_null: false, null_marker: None, max_bytes: 1 };
+        InputReader::new(Nothing, input.clone(), options).map_err(CommandError::usage)?;
+    }
+    let now_ms = SystemClock.now_ms();
+    let parse = |text: &String| parse_time(text, now_ms, &TimeZone::system()).map_err(CommandError::usage);
+    Ok(Plan {
+        input,
+        options: InputOptions {
+            empty_is_null: args.empty_null,
+            null_marker: args.null_marker.clone().map(String::into_bytes),
+            max_bytes: 0,
+        },
+        key: args.key.clone().map(String::into_bytes),
+        headers: args.header.clone(),
+        partition: args.partition,
+        keep_partition: args.keep_partition,
+        timestamp: args.ts.as_ref().map(parse).transpose()?,
+    })
+}
+
+/// The topic, made if it is not there. Another process may make it at the same time.
+fn find_or_create(
+    context: &Context,
+    cluster: &Cluster,
+    name: &TopicName,
+    no_create: bool,
+) -> Result<TopicInfo, CommandError> {
+    match cluster.broker().topic_to_write(name) {
+        Err(Error::NoSuchTopic(_)) if !no_create => {}
+        found => return Ok(found?),
+    }
+    let new = NewTopic { name: name.clone(), partitions: 1, configs: std::collections::BTreeMap::new() };
+    match cluster.broker().create_topic(&new) {
+        Ok(topic) => {
+            context.note(&format!("made topic {name} with 1 partition"));
+            Ok(topic)
+        }
+        Err(Error::TopicExists(_)) => Ok(cluster.broker().topic_to_write(name)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A run of the command.
+struct Run<'c> {
+    context: &'c Context,
+    signals: Signals,
+    plan: Plan,
+    producer: Producer<'c>,
+    failed: u64,
+    now_ms: i64,
+    started: Instant,
+}
+
+impl Run<'_> {
+    fn send_all(&mut self, args: &ProduceArgs) -> Outcome {
+        if args.files.is_empty() {
+            let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(CommandError::failed)?;
+            return self.send_stream(File::from(stdin));
+        }
+        let mut status = Status::Done;
+        for path in &args.files {
+            if let Some(signal) = self.signals.received() {
+                return Ok(signal);
+            }
+            status = status.or(match args.lines {
+                true => self.send_stream(files::open(path)?)?,
+                false => self.send_file(path)?,
+            });
+        }
+        Ok(status)
+    }
+
+    /// Sends the records in a stream.
+    fn send_stream(&mut self, file: File) -> Outcome {
+        let len = file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |file| file.len());
+        let progress = Progress::new(self.context, len, Unit::Bytes);
+        let source = Interruptible { file, signals: self.signals.clone(), progress, done: 0, stopped: false };
+        let reader = InputReader::new(source, self.plan.input.clone(), self.plan.options.clone());
+        let mut reader = reader.map_err(CommandError::usage)?;
+        let headers = std::mem::take(&mut self.plan.headers);
+        let extra: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| Header { key: name.as_bytes(), value: Some(value.as_bytes()) })
+            .collect();
+        let result = self.send_steps(&mut reader, &extra);
+        self.plan.headers = headers;
+        result
+    }
+
+    fn send_steps(&mut self, reader: &mut InputReader<Interruptible>, extra: &[Header<'_>]) -> Outcome {
+        let mut until_clock = 0;
+        loop {
+            if until_clock == 0 {
+                self.now_ms = SystemClock.now_ms();
+                until_clock = CLOCK_INTERVAL_RECORDS;
+            }
+            until_clock -= 1;
+            match reader.step() {
+                Ok(Step::Record(record)) => self.send(&record, extra)?,
+                Ok(Step::Bad { number, reason }) => {
+                    until_clock = 0;
+                    self.refuse(number, &reason);
+                }
+                Ok(Step::Idle) => {
+                    until_clock = 0;
+                    self.producer.flush()?;
+                }
+                Ok(Step::End { broken: false }) => return Ok(Status::Done),
+                Ok(Step::End { broken: true }) => {
+                    let error = CommandError::failed("the rest of the input cannot be read");
+                    return Err(error.hint("what came before is stored"));
+                }
+                Err(error) if is_stop(&error) => {
+                    return Ok(self.signals.received().unwrap_or(Status::Interrupted));
+                }
+                Err(error) => {
+                    return Err(CommandError::failed(format!("cannot read the input: {error}")));
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, input: &InputRecord<'_>, extra: &[Header<'_>]) -> Result<(), CommandError> {
+        let all: Vec<Header<'_>>;
+        let headers = if extra.is_empty() {
+            input.headers
+        } else {
+            all = input.headers.iter().chain(extra.iter().copied()).collect();
+            Headers::List(&all)
+        };
+        let record = Record {
+            offset: 0,
+            timestamp: input.timestamp.or(self.plan.timestamp).unwrap_or(self.now_ms),
+            key: self.plan.key.as_deref().or(input.key),
+            value: input.value,
+            headers,
+        };
+        let named = input.partition.filter(|_| self.plan.keep_partition);
+        match self.producer.send(&record, self.plan.partition.or(named), self.now_ms) {
+            Ok(()) => Ok(()),
+            Err(SendError::Failed(error)) => Err(error.into()),
+            Err(error) => {
+                self.refuse(input.number, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Says that a record is not stored.
+    fn refuse(&mut self, number: u64, reason: &str) {
+        self.failed += 1;
+        self.context.error(&format!("record {number}: {reason}"));
+    }
+
+    fn print_stats(&self, topic: &TopicName) {
+        let cluster::Totals { records, batches, bytes } = self.producer.totals();
+        let object = serde_json::json!({
+            "topic": topic,
+            "records": records,
+            "failed": self.failed,
+            "batches": batches,
+            "bytes": bytes,
+            "ms": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        self.context.stats(&object.to_string());
+    }
+}
+
+/// A stream that a signal ends.
+#[derive(Debug)]
+struct Interruptible {
+    file: File,
+    signals: Signals,
+    progress: Progress,
+    done: u64,
+    stopped: bool,
+}
+
+impl Read for Interruptible {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.stopped || !self.signals.wait_for(&self.file)? {
+            self.stopped = true;
+            return Err(io::Error::other(Stopped));
+        }
+        let count = self.file.read(bytes)?;
+        self.done += count as u64;
+        self.progress.set(self.done);
+        Ok(count)
+    }
+}
+
+impl Source for Interruptible {
+    fn ready(&mut self) -> bool {
+        crate::cli::input::Polled(&self.file).ready()
+    }
+}
+
+/// The error of a read that a signal ended.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped by a signal")]
+struct Stopped;
+
+fn is_stop(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Stopped>())
+}
+
+/// An empty input.
+#[derive(Debug)]
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Source for Nothing {
+    fn ready(&mut self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,256 @@
+//! `runnel topic`: make, list, describe, change and delete topics.
+
+mod describe;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use clap::{Args, Subcommand};
+use regex::Regex;
+
+use super::Outcome;
+use crate::cli::args::parse_config;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cluster::{Cluster, Error, NewTopic};
+use crate::model::TopicName;
+
+/// The commands on topics.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum TopicCommand {
+    /// Make topics
+    Create(CreateArgs),
+    /// Print the names of topics, one a line
+    List(ListArgs),
+    /// Show the partitions of topics: offsets, records, bytes, segments, and each one's share
+    Describe(DescribeArgs),
+    /// Change a topic's configs, or add partitions
+    Alter(AlterArgs),
+    /// Delete topics with all their records
+    Delete(DeleteArgs),
+}
+
+/// Flags of `topic create`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CreateArgs {
+    /// Names: letters, digits, '.', '_' and '-', 249 at most
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// How many partitions each gets
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = parse_partition_count)]
+    partitions: i32,
+    /// A config in Kafka's names, such as retention.ms=86400000
+    #[arg(short, long, value_name = "KEY=VALUE", value_parser = parse_config)]
+    config: Vec<(String, String)>,
+    /// Leave a topic as it is that is there already
+    #[arg(long)]
+    if_not_exists: bool,
+}
+
+/// Flags of `topic list`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListArgs {
+    /// A regular expression that the whole name must match
+    #[arg(value_name = "PATTERN")]
+    pattern: Option<String>,
+    /// Kafka's own topics too
+    #[arg(long)]
+    internal: bool,
+    /// One JSON object a line
+    #[arg(short = 'J', long)]
+    json: bool,
+}
+
+/// Flags of `topic describe`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DescribeArgs {
+    /// Topics to describe
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// One JSON object a line
+    #[arg(short = 'J', long)]
+    json: bool,
+}
+
+/// Flags of `topic alter`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AlterArgs {
+    /// The topic
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// How many partitions it is to have; never fewer than it has
+    #[arg(short, long, value_name = "N", value_parser = parse_partition_count)]
+    partitions: Option<i32>,
+    /// A config to set
+    #[arg(short, long, value_name = "KEY=VALUE", value_parser = parse_config)]
+    config: Vec<(String, String)>,
+    /// A config to put back to its default
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
+}
+
+/// Flags of `topic delete`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DeleteArgs {
+    /// Topics to delete
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Runs a command on topics.
+pub(super) fn run(context: &Context, command: TopicCommand) -> Outcome {
+    match command {
+        TopicCommand::Create(args) => create(context, &args),
+        TopicCommand::List(args) => list(context, &args),
+        TopicCommand::Describe(args) => describe(context, &args),
+        TopicCommand::Alter(args) => alter(context, &args),
+        TopicCommand::Delete(args) => delete(context, &args),
+    }
+}
+
+fn parse_partition_count(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| {
+        "here -p is how many partitions there are to be; which ones to read is -p of `consume`".to_owned()
+    })
+}
+
+/// A topic's name, or how it breaks the rules.
+pub(in crate::cli) fn topic_name(text: &str) -> Result<TopicName, CommandError> {
+    TopicName::new(text).map_err(|error| CommandError::usage(format!("bad topic name {text:?}: {error}")))
+}
+
+fn topic_names(names: &[String]) -> Result<Vec<TopicName>, CommandError> {
+    names.iter().map(|name| topic_name(name)).collect()
+}
+
+fn create(context: &Context, args: &CreateArgs) -> Outcome {
+    let configs: BTreeMap<_, _> = args.config.iter().cloned().collect();
+    let names = topic_names(&args.names)?;
+    let cluster = context.open_to_write()?;
+    for name in names {
+        let new = NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
+        match cluster.broker().create_topic(&new) {
+            Ok(topic) => context.note(&format!("made topic {name} with {} partitions", topic.partitions)),
+            Err(Error::TopicExists(_)) if args.if_not_exists => {}
+            Err(error) => return Err(config_error(error)),
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// A config that Kafka does not have is wrong usage.
+fn config_error(error: Error) -> CommandError {
+    match error {
+        Error::Config(_) | Error::Partitions(_) => CommandError::usage(error),
+        error => error.into(),
+    }
+}
+
+fn list(context: &Context, args: &ListArgs) -> Outcome {
+    let pattern = args.pattern.as_deref().map(whole_name).transpose()?;
+    let Some(cluster) = context.open_to_read()? else {
+        return Ok(Status::Done);
+    };
+    let mut out = String::new();
+    for (name, topic) in cluster.broker().topics()? {
+        let wanted = pattern.as_ref().is_none_or(|pattern| pattern.is_match(&name));
+        if !wanted || (name.is_internal() && !args.internal) {
+            continue;
+        }
+        if args.json {
+            let object = serde_json::json!({
+                "topic": name, "id": topic.id, "partitions": topic.partitions, "configs": topic.configs,
+            });
+            out.push_str(&object.to_string());
+        } else {
+            out.push_str(&name);
+        }
+        out.push('\n');
+    }
+    print(&out)
+}
+
+/// An expression that must match from the first character to the last. A leading `^` may stand.
+pub(in crate::cli) fn whole_name(pattern: &str) -> Result<Regex, CommandError> {
+    Regex::new(&format!("^(?:{pattern})$"))
+        .map_err(|error| CommandError::usage(format!("bad pattern {pattern:?}: {error}")))
+}
+
+fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
+    let names = topic_names(&args.names)?;
+    let cluster = reading(context, &names)?;
+    let mut out = String::new();
+    for (number, name) in names.iter().enumerate() {
+        let topic = cluster.broker().topic(name)?;
+        let partitions = cluster.broker().describe(&topic)?;
+        if args.json {
+            describe::write_json(&mut out, &topic, &partitions);
+            continue;
+        }
+        if number > 0 {
+            out.push('\n');
+        }
+        describe::write_table(&mut out, &topic, &partitions, context.colored_stdout);
+    }
+    print(&out)
+}
+
+/// The directory to read; without one there is none of these topics.
+pub(in crate::cli) fn reading(context: &Context, names: &[TopicName]) -> Result<Cluster, CommandError> {
+    match (context.open_to_read()?, names.first()) {
+        (Some(cluster), _) => Ok(cluster),
+        (None, Some(name)) => Err(Error::NoSuchTopic(name.clone()).into()),
+        (None, None) => Err(CommandError::failed("there are no topics yet")),
+    }
+}
+
+fn alter(context: &Context, args: &AlterArgs) -> Outcome {
+    let name = topic_name(&args.name)?;
+    if args.partitions.is_none() && args.config.is_empty() && args.unset.is_empty() {
+        return Err(CommandError::usage("nothing to change").hint("--partitions, --config or --unset says what"));
+    }
+    let set = args.config.iter().cloned().collect();
+    let cluster = context.open_to_write()?;
+    cluster.broker().alter_topic(&name, args.partitions, &set, &args.unset).map_err(config_error)?;
+    Ok(Status::Done)
+}
+
+fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
+    let names = topic_names(&args.names)?;
+    if !args.yes && !confirmed(&names)? {
+        return Err(CommandError::failed("nothing was deleted"));
+    }
+    let cluster = context.open_to_write()?;
+    for name in &names {
+        cluster.broker().topic(name)?;
+    }
+    for name in &names {
+        cluster.broker().delete_topic(name)?;
+        context.note(&format!("deleted topic {name}"));
+    }
+    Ok(Status::Done)
+}
+
+fn confirmed(names: &[TopicName]) -> Result<bool, CommandError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CommandError::usage("deleting topics needs a yes").hint("--yes says it"));
+    }
+    let list: Vec<_> = names.iter().map(TopicName::as_str).collect();
+    let question = format!("Delete {} and all records in it? [y/N] ", list.join(", "));
+    let asked = std::io::stderr().lock().write_all(question.as_bytes());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    read.map_err(CommandError::failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Prints an answer. That nobody reads it to its end is no error.
+pub(in crate::cli) fn print(text: &str) -> Outcome {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::stdout(error)),
+        _ => Ok(Status::Done),
+    }
+}

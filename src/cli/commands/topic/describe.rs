@@ -1,0 +1,98 @@
+//! What `topic describe` shows: a table for people, an object a topic for programs.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+
+use crate::cli::terminal::{bar, human_bytes, with_separators};
+use crate::cluster::{PartitionFacts, TopicInfo};
+
+/// Columns of the widest bar.
+const BAR_COLUMNS_MAX: usize = 40;
+/// Columns of what stands left of the bars, about.
+const FACTS_COLUMNS: usize = 66;
+/// Columns where standard output is no terminal.
+const COLUMNS_DEFAULT: u16 = 100;
+
+/// Appends a topic as a table.
+pub(super) fn write_table(out: &mut String, topic: &TopicInfo, partitions: &[PartitionFacts], colored: bool) {
+    let records: i64 = partitions.iter().map(records).sum();
+    let bytes: u64 = partitions.iter().map(|facts| facts.bytes).sum();
+    let _ = writeln!(
+        out,
+        "{}  {}, {}, {}",
+        topic.name,
+        counted(partitions.len() as i64, "partition"),
+        counted(records, "record"),
+        human_bytes(bytes)
+    );
+    let configs: Vec<_> = topic.overrides.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if !configs.is_empty() {
+        let _ = writeln!(out, "{}", configs.join("  "));
+    }
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if colored {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(
+        ["PARTITION", "START", "END", "RECORDS", "BYTES", "SEGMENTS", "SHARE", ""]
+            .map(|name| Cell::new(name).add_attribute(Attribute::Dim)),
+    );
+    let columns = crossterm::terminal::size().map_or(COLUMNS_DEFAULT, |(columns, _)| columns);
+    let bar_columns = usize::from(columns).saturating_sub(FACTS_COLUMNS).clamp(8, BAR_COLUMNS_MAX);
+    let largest = partitions.iter().map(|facts| facts.bytes).max().unwrap_or(0);
+    for facts in partitions {
+        let part = |of: u64| if of == 0 { 0.0 } else { facts.bytes as f64 / of as f64 };
+        table.add_row(vec![
+            Cell::new(facts.partition),
+            Cell::new(with_separators(facts.log_start.0)),
+            Cell::new(with_separators(facts.end.0)),
+            Cell::new(with_separators(self::records(facts))),
+            Cell::new(human_bytes(facts.bytes)),
+            Cell::new(facts.segments),
+            Cell::new(format!("{:.1} %", part(bytes) * 100.0)),
+            Cell::new(bar(part(largest), bar_columns).trim_end()).fg(Color::Cyan),
+        ]);
+    }
+    for column in table.column_iter_mut().take(7) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for line in table.lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+/// Appends a topic as a JSON object in a line.
+pub(super) fn write_json(out: &mut String, topic: &TopicInfo, partitions: &[PartitionFacts]) {
+    let partitions: Vec<_> = partitions
+        .iter()
+        .map(|facts| {
+            serde_json::json!({
+                "partition": facts.partition,
+                "start": facts.log_start.0,
+                "end": facts.end.0,
+                "records": records(facts),
+                "bytes": facts.bytes,
+                "segments": facts.segments,
+            })
+        })
+        .collect();
+    let object = serde_json::json!({
+        "topic": topic.name, "id": topic.id, "configs": topic.overrides, "partitions": partitions,
+    });
+    let _ = writeln!(out, "{object}");
+}
+
+/// How many offsets a partition holds: its records, but for what compaction removed.
+fn records(facts: &PartitionFacts) -> i64 {
+    facts.end - facts.log_start
+}
+
+fn counted(count: i64, what: &str) -> String {
+    format!("{} {what}{}", with_separators(count), if count == 1 { "" } else { "s" })
+}
