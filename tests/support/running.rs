@@ -81,10 +81,14 @@ impl Running {
         String::from_utf8(line).expect("UTF-8 on stdout").trim_end_matches('\n').to_owned()
     }
 
-    /// Closes the reading end of its stdout's pipe as far as lines go: takes no more of them.
+    /// Sends a signal; one that is dead already gets none.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, signal);
+        self.killer().signal(signal);
+    }
+
+    /// What signals it from another thread, for as long as it was not waited for.
+    pub(crate) fn killer(&self) -> Killer {
+        Killer(Pid::from_child(&self.child))
     }
 
     /// Kills it without a warning and collects what is left.
@@ -125,6 +129,16 @@ impl Running {
         };
         assert!(!said.stderr.contains("panicked at"), "a panic: {said}");
         said
+    }
+}
+
+/// A child's process id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Killer(Pid);
+
+impl Killer {
+    pub(crate) fn signal(self, signal: Signal) {
+        let _ = rustix::process::kill_process(self.0, signal);
     }
 }
 
