@@ -97,9 +97,8 @@ impl Running {
         self.finish()
     }
 
-    /// Waits for its end; what was read by [`Running::line`] is in the output too.
-    pub(crate) fn wait(mut self) -> Output {
-        self.close_stdin();
+    /// Waits until it has ended, its stdin open all the while.
+    pub(crate) fn wait_for_end(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         let mut nap = Duration::from_micros(100);
         while self.child.try_wait().expect("a child").is_none() {
@@ -110,6 +109,12 @@ impl Running {
             thread::sleep(nap);
             nap = (nap * 2).min(Duration::from_millis(5));
         }
+    }
+
+    /// Waits for its end; what was read by [`Running::line`] is in the output too.
+    pub(crate) fn wait(mut self) -> Output {
+        self.close_stdin();
+        self.wait_for_end();
         self.finish()
     }
 
