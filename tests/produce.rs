@@ -187,7 +187,7 @@ fn it_sends_as_soon_as_nothing_more_comes() {
     for n in 0..5 {
         producer.feed(format!("{n}\n").as_bytes());
         if n == 0 {
-            while world.runnel(["consume", "t"]).run_any().stdout.is_empty() {}
+            world.until_consume_prints("t", "0\n");
         }
         let follower = follower.get_or_insert_with(|| world.runnel(["consume", "t", "-f"]).spawn());
         assert_eq!(follower.line(), n.to_string());
@@ -209,7 +209,7 @@ fn an_interrupt_stores_what_was_taken() {
     let world = World::new();
     let mut producer = world.runnel(["produce", "-q", "t"]).spawn();
     producer.feed(b"a\nb\n");
-    while world.runnel(["consume", "t"]).run_any().stdout != b"a\nb\n" {}
+    world.until_consume_prints("t", "a\nb\n");
     producer.signal(rustix::process::Signal::INT);
     producer.wait_for_end();
     assert_eq!(producer.wait().status, 130);

@@ -87,7 +87,7 @@ def check_time_index(path, base, batches, zeros_end):
         if not before:
             check(not batches or offset < batches[0][1].base_offset, path, f"no batch at {offset}")
         newest = max((b.max_timestamp for b in before), default=timestamp)
-        check(newest <= timestamp, path, f"{timestamp} at {offset}, but {newest} comes before it")
+        check(newest == timestamp, path, f"{timestamp} at {offset}, the newest up to it is {newest}")
         last = (timestamp, offset)
 
 

@@ -16,7 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use running::Running;
 use tempfile::TempDir;
@@ -105,6 +105,19 @@ impl World {
     /// `consume …`; must succeed and say nothing on stderr. What it printed, as text.
     pub(crate) fn consume(&self, args: &[&str]) -> String {
         self.runnel(["consume"]).args(args).stderr("").run().text()
+    }
+
+    /// Waits until `consume TOPIC` prints this, as it does at once or very soon.
+    pub(crate) fn until_consume_prints(&self, topic: &str, expected: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.runnel(["consume", topic]).run_any();
+            if said.stdout == expected.as_bytes() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still not {expected:?}: {said}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What `consume -J …` printed, as records.
