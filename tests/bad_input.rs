@@ -202,7 +202,8 @@ fn partitions_out_of_range() {
         said.has_error();
     }
     for partitions in ["0", "-1", "x", "1000001"] {
-        let said = world.runnel(["topic", "create", "u", &format!("--partitions={partitions}")]).run_any();
+        let said =
+            world.runnel(["topic", "create", "u", &format!("--partitions={partitions}")]).run_any();
         assert!(matches!(said.status, 1 | 2), "{said}");
         said.has_error();
     }
@@ -310,7 +311,9 @@ fn wrong_usage_is_status_2() {
 #[test]
 fn configs_that_are_none() {
     let world = World::new();
-    for config in ["nonsense=1", "retention.ms=soon", "max.message.bytes=-5", "cleanup.policy=keep", "x"] {
+    for config in
+        ["nonsense=1", "retention.ms=soon", "max.message.bytes=-5", "cleanup.policy=keep", "x"]
+    {
         let said = world.runnel(["topic", "create", "t", "-c", config]).run_any();
         assert!(matches!(said.status, 1 | 2), "{config}: {said}");
         said.has_error();
@@ -407,10 +410,9 @@ fn survives(world: &World, records: &[Record], what: &str) {
 fn a_line_without_end_is_held_to_the_record_limit() {
     let world = World::new();
     world.topic("t", 1, &["max.message.bytes=100000"]);
-    let endless = world.command("bash").args([
-        "-c",
-        "head -c 300000000 /dev/zero | { ulimit -v 250000; runnel produce t; }",
-    ]);
+    let endless = world
+        .command("bash")
+        .args(["-c", "head -c 300000000 /dev/zero | { ulimit -v 250000; runnel produce t; }"]);
     let said = endless.run_any();
     assert!(matches!(said.status, 1 | 4), "{said}");
     said.has_error();

@@ -1,5 +1,7 @@
 //! Many processes write one topic while others read it: each record once, in order, without a gap.
 
+#![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
+
 mod support;
 
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +71,8 @@ fn check(text: &str, who: &str) {
         *expected += 1;
         let (writer, n) = value.split_once(':').expect("writer:number");
         let (writer, n): (usize, usize) = (writer.parse().expect("it"), n.parse().expect("it"));
-        let expected = if writer.is_multiple_of(2) { format!("k{}", n % 50) } else { String::new() };
+        let expected =
+            if writer.is_multiple_of(2) { format!("k{}", n % 50) } else { String::new() };
         assert_eq!(key, expected, "{who}: {line}");
         let before = last.insert((partition, writer), n);
         assert!(before.is_none_or(|before| before < n), "{who}: {line} after {before:?}");

@@ -12,7 +12,8 @@ fn ten() -> World {
     world.topic("t", 1, &["retention.ms=-1"]);
     let record = |n: i64| {
         let (key, value) = (format!("k{}", n % 3), format!("v{n}"));
-        let record = Record::new(1_700_000_000_000 + n * 1000, Some(key.as_bytes()), Some(value.as_bytes()));
+        let record =
+            Record::new(1_700_000_000_000 + n * 1000, Some(key.as_bytes()), Some(value.as_bytes()));
         record.header("parity", Some(if n % 2 == 0 { b"even" } else { b"odd" }))
     };
     world.produce(&["t", "-J"], to_lines(&(0..10).map(record).collect::<Vec<_>>()));
@@ -198,7 +199,8 @@ fn partitions_and_order_by_time() {
     let world = World::new();
     world.topic("t", 4, &["retention.ms=-1"]);
     for n in 0..40 {
-        let (partition, ts) = ((n * 7 % 4).to_string(), (1_700_000_000_000 + n * 1000i64).to_string());
+        let (partition, ts) =
+            ((n * 7 % 4).to_string(), (1_700_000_000_000 + n * 1000i64).to_string());
         world.produce(&["t", "-p", &partition, "--ts", &ts], format!("{n}\n"));
     }
     let in_time: Vec<String> = (0..40).map(|n| n.to_string()).collect();
@@ -307,7 +309,8 @@ fn large_logs_are_searched_rightly() {
     world.topic("t", 1, &["segment.bytes=100000", "index.interval.bytes=2000", "retention.ms=-1"]);
     // Times go back and forth, as they do.
     let ts = |n: i64| 1_700_000_000_000 + n * 100 - (n % 17) * 300;
-    let record = |n: i64| Record::new(ts(n), None, Some(format!("{n} {}", "x".repeat(60)).as_bytes()));
+    let record =
+        |n: i64| Record::new(ts(n), None, Some(format!("{n} {}", "x".repeat(60)).as_bytes()));
     let records: Vec<_> = (0..20_000).map(record).collect();
     for part in records.chunks(2500) {
         world.produce(&["t", "-J"], to_lines(part));

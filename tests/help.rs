@@ -39,7 +39,8 @@ fn the_man_pages_are_the_ones_checked_in() {
     let world = World::new();
     let first = world.runnel(["man"]).stderr("").run().text();
     assert!(first.contains(".TH"), "roff: {first:.200}");
-    let page = fs::read_to_string(root().join("man/runnel.1")).expect("man/runnel.1: run `just man`");
+    let page =
+        fs::read_to_string(root().join("man/runnel.1")).expect("man/runnel.1: run `just man`");
     assert!(page == first, "man/runnel.1 is stale: run `just man`");
 }
 

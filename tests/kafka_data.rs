@@ -124,7 +124,8 @@ fn an_index_that_lies_misleads_no_reader_and_is_found() {
     let world = World::new();
     let path = unpack(&world, "clean").join("segments-0");
     let index = path.join("00000000000000001413.index");
-    let noise: Vec<u8> = (0..1136u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> =
+        (0..1136u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     fs::write(&index, noise).expect("written");
     let text = path.to_str().expect("UTF-8");
     let expected = &expected()["segments-0"];

@@ -5,6 +5,8 @@
 //! in a line for anything. All blocks share one directory, from top to bottom. An `sh` block must succeed; one
 //! marked `sh no_run` may only name scripts of the project, and those must be there.
 
+#![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
+
 mod support;
 
 use std::fs;
@@ -72,7 +74,10 @@ fn every_block_of_the_readme_is_true() {
                     let bash = world.command("bash").args(["-c", &script]);
                     let said = bash.current_dir(&world.path("work")).run_any();
                     let got = said.text();
-                    assert!(matches(&expected, &got), "$ {command}\nis to print:\n{expected}\nbut: {said}");
+                    assert!(
+                        matches(&expected, &got),
+                        "$ {command}\nis to print:\n{expected}\nbut: {said}"
+                    );
                     ran += 1;
                 }
             }

@@ -14,10 +14,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("broker", &["model", "clock", "record", "storage", "log"]),
     ("cluster", &["model", "clock", "record", "storage", "log", "broker"]),
     ("inspect", &["model", "clock", "record", "storage", "log"]),
-    (
-        "cli",
-        &["model", "clock", "record", "storage", "log", "broker", "cluster", "inspect"],
-    ),
+    ("cli", &["model", "clock", "record", "storage", "log", "broker", "cluster", "inspect"]),
 ];
 
 #[test]
@@ -96,7 +93,8 @@ fn depth(path: &str) -> usize {
 
 /// First names of the paths that start at the crate's root, one for each time they stand there.
 fn used_rooms(code: &str, depth: usize) -> Vec<String> {
-    let tokens: String = code.split_whitespace().collect::<Vec<_>>().join(" ").replace(" :: ", "::");
+    let tokens: String =
+        code.split_whitespace().collect::<Vec<_>>().join(" ").replace(" :: ", "::");
     let mut used = Vec::new();
     for root in ["crate::", "runnel::", &"super::".repeat(depth)] {
         for (at, _) in tokens.match_indices(root) {

@@ -93,10 +93,7 @@ fn the_forms_print_the_same_again() {
 fn formats_with_lengths_survive() {
     let world = World::new();
     let no_headers: Vec<Record> = awkward().into_iter().filter(|r| r.headers.is_empty()).collect();
-    let formats = [
-        "%T %K %k %S %s\\n",
-        "%T\\t%k{hex}\\t%s{base64}\\n",
-    ];
+    let formats = ["%T %K %k %S %s\\n", "%T\\t%k{hex}\\t%s{base64}\\n"];
     for (n, format) in formats.iter().enumerate() {
         let (from, to) = (format!("from-{n}"), format!("to-{n}"));
         world.topic(&from, 1, &["retention.ms=-1"]);
@@ -118,12 +115,15 @@ fn formats_with_lengths_survive() {
 }
 
 fn bytes() -> impl Strategy<Value = Option<Vec<u8>>> {
-    option::weighted(0.85, prop_oneof![
-        3 => vec(any::<u8>(), 0..40),
-        3 => "\\PC{0,20}".prop_map(String::into_bytes),
-        1 => vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(0), Just(b'"'), Just(b'\\')], 0..6),
-        1 => vec(any::<u8>(), 200..3000),
-    ])
+    option::weighted(
+        0.85,
+        prop_oneof![
+            3 => vec(any::<u8>(), 0..40),
+            3 => "\\PC{0,20}".prop_map(String::into_bytes),
+            1 => vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(0), Just(b'"'), Just(b'\\')], 0..6),
+            1 => vec(any::<u8>(), 200..3000),
+        ],
+    )
 }
 
 fn any_record() -> impl Strategy<Value = Record> {
@@ -132,10 +132,15 @@ fn any_record() -> impl Strategy<Value = Record> {
         .prop_map(|(ts, key, value, headers)| Record { ts, key, value, headers })
 }
 
+/// Few by default; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12)
+}
+
 proptest! {
     // Each case is a dozen processes, so there are few, each of many records.
     #![proptest_config(Config {
-        cases: 12,
+        cases: cases(),
         max_shrink_iters: 60,
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         ..Config::default()

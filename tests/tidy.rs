@@ -11,11 +11,21 @@ type Rule = fn(&Source) -> Vec<String>;
 /// Name, rule, and where it is broken: a file and a text that it must object to.
 const RULES: [(&str, Rule, &str, &str); 7] = [
     ("no file is too long", short, "src/log/a.rs", "LONG"),
-    ("no unwrap", no_unwrap, "src/log/a.rs", "fn f() { x()\n.unwrap(); }\n#[cfg(test)]\nmod tests {}"),
+    (
+        "no unwrap",
+        no_unwrap,
+        "src/log/a.rs",
+        "fn f() { x()\n.unwrap(); }\n#[cfg(test)]\nmod tests {}",
+    ),
     ("unsafe has one home", unsafe_at_home, "src/log/a.rs", "// SAFETY: fine\nunsafe { x() }"),
     ("unsafe is argued for", unsafe_argued, "src/storage/a.rs", "// fine\n\nunsafe { x() }"),
     ("only cli prints", only_cli_prints, "src/log/a.rs", "fn f() { eprintln!(\"{x}\"); }"),
-    ("only cli sees the process", only_cli_sees, "src/log/a.rs", "use std::env; fn f() { env::var(\"X\"); }"),
+    (
+        "only cli sees the process",
+        only_cli_sees,
+        "src/log/a.rs",
+        "use std::env; fn f() { env::var(\"X\"); }",
+    ),
     ("nothing is left for later", nothing_left, "src/log/a.rs", concat!("// TO", "DO: later")),
 ];
 
@@ -109,7 +119,8 @@ fn only_cli_sees(file: &Source) -> Vec<String> {
     if !in_library(file) {
         return Vec::new();
     }
-    let words = ["process::exit", "env::var", "env::var_os", "env::args", "io::stdout", "io::stderr"];
+    let words =
+        ["process::exit", "env::var", "env::var_os", "env::args", "io::stdout", "io::stderr"];
     with_any(file, &words, "only src/cli exits, reads the environment or touches the terminal")
 }
 

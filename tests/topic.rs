@@ -106,7 +106,9 @@ fn describe_tells_offsets_and_records() {
 fn alter_adds_partitions_and_changes_configs() {
     let world = World::new();
     world.topic("t", 1, &["retention.ms=1000"]);
-    world.runnel(["topic", "alter", "t", "--partitions", "3", "-c", "max.message.bytes=2000"]).run();
+    world
+        .runnel(["topic", "alter", "t", "--partitions", "3", "-c", "max.message.bytes=2000"])
+        .run();
     assert!(world.partition("t", 2).is_dir());
     let text = world.runnel(["topic", "describe", "t"]).run().text();
     assert!(text.contains("max.message.bytes") && text.contains("retention.ms"), "{text}");

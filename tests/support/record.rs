@@ -53,7 +53,9 @@ fn insert(object: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>) {
     match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
         None => object.insert(name.to_owned(), Value::Null),
         Some((_, Ok(text))) => object.insert(name.to_owned(), json!(text)),
-        Some((bytes, Err(_))) => object.insert(format!("{name}_b64"), json!(STANDARD.encode(bytes))),
+        Some((bytes, Err(_))) => {
+            object.insert(format!("{name}_b64"), json!(STANDARD.encode(bytes)))
+        }
     };
 }
 

@@ -19,7 +19,10 @@ pub(crate) fn files(directories: &[&str]) -> Vec<Source> {
         if path.is_dir() {
             open.extend(fs::read_dir(&path).expect("a directory").map(|e| e.expect("it").path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(Source { path: relative(&path), text: fs::read_to_string(&path).expect("text") });
+            found.push(Source {
+                path: relative(&path),
+                text: fs::read_to_string(&path).expect("text"),
+            });
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -109,7 +112,8 @@ pub(crate) fn without_tests(code: &str) -> String {
     let mut out = code.to_owned();
     while let Some(start) = out.find("#[cfg(test)]") {
         let end = item_end(&out[start..]) + start;
-        let blank: String = out[start..end].chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+        let blank: String =
+            out[start..end].chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
         out.replace_range(start..end, &blank);
     }
     out
@@ -140,7 +144,7 @@ pub(crate) fn lines_with(code: &str, word: &str) -> Vec<usize> {
         let after = line[at + word.len()..].chars().next().is_some_and(part);
         let begins = word.chars().next().is_some_and(part);
         let ends = word.chars().next_back().is_some_and(part);
-        !(begins && before) && !(ends && after)
+        !(begins && before || ends && after)
     };
     let has = |line: &str| line.match_indices(word).any(|(at, _)| edge(line, at));
     code.lines().enumerate().filter(|(_, line)| has(line)).map(|(at, _)| at + 1).collect()
