@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::hash_map::RandomState;
+use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ enum End {
     Finish,
     /// Input ends; the kill may come before, during or after the work.
     Race,
+    /// Input ends; the kill comes as soon as the log is seen to grow, so most likely in the middle of a write.
+    Growth,
     /// Input stays open, so the kill comes for certain.
     Kill,
 }
@@ -37,7 +40,7 @@ impl Dice {
 /// A round's values: few small ones, or some so large that a kill tears a write apart.
 fn values(round: u64) -> Vec<String> {
     let (count, filler) = match round % 4 {
-        0 => (3, 400_000),
+        0 => (6, 300_000),
         1 => (500, 200),
         _ => (20, 10),
     };
@@ -46,25 +49,37 @@ fn values(round: u64) -> Vec<String> {
 
 fn round(world: &World, number: u64, end: End, delay: Duration) -> Output {
     let input: String = values(number).iter().map(|value| format!("{value}\n")).collect();
+    let before = log_bytes(world);
     let mut writer = world.runnel(["produce", "-q", "t"]).spawn();
     if end == End::Kill {
-        let (writer, feeder) = (&mut writer, input.into_bytes());
+        let killer = writer.killer();
         thread::scope(|scope| {
-            let pid = writer.killer();
             scope.spawn(move || {
                 thread::sleep(delay);
-                pid.signal(Signal::KILL);
+                killer.signal(Signal::KILL);
             });
-            writer.feed(&feeder);
+            writer.feed(input.as_bytes());
         });
-    } else {
-        writer.feed_and_close(input);
-        if end == End::Race {
-            thread::sleep(delay);
-            writer.signal(Signal::KILL);
-        }
+        return writer.wait();
+    }
+    writer.feed_and_close(input);
+    if end == End::Growth {
+        while log_bytes(world) == before && !writer.has_ended() {}
+    } else if end == End::Race {
+        thread::sleep(delay);
+    }
+    if end != End::Finish {
+        writer.signal(Signal::KILL);
     }
     writer.wait()
+}
+
+/// Bytes of all segments; one that goes away meanwhile counts nothing.
+fn log_bytes(world: &World) -> u64 {
+    let Ok(files) = fs::read_dir(world.partition("t", 0)) else { return 0 };
+    let paths = files.flatten().map(|entry| entry.path());
+    let logs = paths.filter(|path| path.extension().is_some_and(|ending| ending == "log"));
+    logs.flat_map(fs::metadata).map(|meta| meta.len()).sum()
 }
 
 #[test]
@@ -78,13 +93,19 @@ fn killed_writers_lose_nothing_that_was_finished() {
     let mut statuses = vec![round(&world, 0, End::Finish, Duration::ZERO).status];
     let scale = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX).clamp(1000, 200_000);
     for number in 1..ROUNDS {
-        let end = [End::Kill, End::Race, End::Race, End::Finish][dice.roll(4) as usize];
+        let large = number.is_multiple_of(4);
+        let end = match dice.roll(4) {
+            0 => End::Finish,
+            1 => End::Kill,
+            _ if large => End::Growth,
+            _ => End::Race,
+        };
         let delay = Duration::from_micros(dice.roll(scale * 3 / 2));
         let said = round(&world, number, end, delay);
         let status = said.status;
         match end {
             End::Finish => assert_eq!(status, 0, "{said}"),
-            End::Race => assert!(matches!(status, 0 | 137), "{said}"),
+            End::Race | End::Growth => assert!(matches!(status, 0 | 137), "{said}"),
             End::Kill => assert_eq!(status, 137, "{said}"),
         }
         statuses.push(status);
@@ -130,7 +151,8 @@ fn a_follower_sees_only_whole_records_of_dying_writers() {
     let mut dice = Dice(RandomState::new().build_hasher().finish());
     for number in 0..30 {
         let delay = Duration::from_micros(dice.roll(30_000));
-        round(&world, number, End::Race, delay);
+        let end = if number % 4 == 0 { End::Growth } else { End::Race };
+        round(&world, number, end, delay);
     }
     world.produce(&["t"], "end\n");
     let mut seen = vec!["begin".to_owned()];

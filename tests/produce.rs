@@ -8,8 +8,11 @@ use serde_json::Value;
 use support::World;
 use support::record::{Record, Stored};
 
-/// Key and value of each record, in order.
-fn pairs(records: &[Stored]) -> Vec<(Option<&[u8]>, Option<&[u8]>)> {
+/// Key and value of a record.
+type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// The pairs of these records, in order.
+fn pairs(records: &[Stored]) -> Vec<Pair<'_>> {
     records.iter().map(|r| (r.record.key.as_deref(), r.record.value.as_deref())).collect()
 }
 
@@ -35,7 +38,7 @@ fn no_input_is_no_record() {
 fn keys_before_a_delimiter() {
     let world = World::new();
     world.produce(&["t", "-K", "=>"], "k=>v=>w\n=>empty key\nno key\nk=>\n");
-    let expected: [(Option<&[u8]>, Option<&[u8]>); 4] = [
+    let expected: [Pair<'_>; 4] = [
         (Some(b"k"), Some(b"v=>w")),
         (Some(b""), Some(b"empty key")),
         (None, Some(b"no key")),
@@ -102,12 +105,10 @@ fn times_of_every_form() {
 fn nulls() {
     let world = World::new();
     world.produce(&["z", "-K", ":", "-Z"], "k:\n:v\n:\n");
-    let expected: [(Option<&[u8]>, Option<&[u8]>); 3] =
-        [(Some(b"k"), None), (None, Some(b"v")), (None, None)];
+    let expected: [Pair<'_>; 3] = [(Some(b"k"), None), (None, Some(b"v")), (None, None)];
     assert_eq!(pairs(&world.records(&["z"])), expected);
     world.produce(&["m", "-K", ":", "--null-marker", "NULL"], "k:NULL\nNULL:v\n:\n");
-    let expected: [(Option<&[u8]>, Option<&[u8]>); 3] =
-        [(Some(b"k"), None), (None, Some(b"v")), (Some(b""), Some(b""))];
+    let expected: [Pair<'_>; 3] = [(Some(b"k"), None), (None, Some(b"v")), (Some(b""), Some(b""))];
     assert_eq!(pairs(&world.records(&["m"])), expected);
 }
 
@@ -123,7 +124,7 @@ fn json_fields_are_optional_and_strange_ones_ignored() {
     );
     world.produce(&["t", "-J", "-p", "0"], input);
     let records = world.records(&["t"]);
-    let expected: [(Option<&[u8]>, Option<&[u8]>); 4] = [
+    let expected: [Pair<'_>; 4] = [
         (None, None),
         (None, Some(b"{\"b\":1.50,\"a\":[null]}")),
         (Some(b"k"), Some(b"v")),
@@ -142,8 +143,7 @@ fn formats() {
     let world = World::new();
     world.produce(&["t", "--format", "%T|%k|%s\\n"], "1700000000000|k|v|w\n1700000000001||x\n");
     let records = world.records(&["t"]);
-    let expected: [(Option<&[u8]>, Option<&[u8]>); 2] =
-        [(Some(b"k"), Some(b"v|w")), (Some(b""), Some(b"x"))];
+    let expected: [Pair<'_>; 2] = [(Some(b"k"), Some(b"v|w")), (Some(b""), Some(b"x"))];
     assert_eq!(pairs(&records), expected);
     assert_eq!(records[1].record.ts, 1_700_000_000_001);
 }

@@ -97,11 +97,15 @@ impl Running {
         self.finish()
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Waits until it has ended, its stdin open all the while.
     pub(crate) fn wait_for_end(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         let mut nap = Duration::from_micros(100);
-        while self.child.try_wait().expect("a child").is_none() {
+        while !self.has_ended() {
             if Instant::now() > deadline {
                 let _ = self.child.kill();
                 panic!("no end after {PATIENCE:?}: {}", self.finish());
