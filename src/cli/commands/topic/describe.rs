@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
 use crate::cli::terminal::{bar, human_bytes, with_separators};
@@ -32,7 +31,7 @@ pub(super) fn write_table(out: &mut String, topic: &TopicInfo, partitions: &[Par
         let _ = writeln!(out, "{}", configs.join("  "));
     }
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(comfy_table::TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
     if colored {
         table.enforce_styling();
     } else {
@@ -67,25 +66,20 @@ pub(super) fn write_table(out: &mut String, topic: &TopicInfo, partitions: &[Par
     }
 }
 
-/// Appends a topic as a JSON object in a line.
+/// Appends a JSON object a line, one for each partition.
 pub(super) fn write_json(out: &mut String, topic: &TopicInfo, partitions: &[PartitionFacts]) {
-    let partitions: Vec<_> = partitions
-        .iter()
-        .map(|facts| {
-            serde_json::json!({
-                "partition": facts.partition,
-                "start": facts.log_start.0,
-                "end": facts.end.0,
-                "records": records(facts),
-                "bytes": facts.bytes,
-                "segments": facts.segments,
-            })
-        })
-        .collect();
-    let object = serde_json::json!({
-        "topic": topic.name, "id": topic.id, "configs": topic.overrides, "partitions": partitions,
-    });
-    let _ = writeln!(out, "{object}");
+    for facts in partitions {
+        let object = serde_json::json!({
+            "topic": topic.name,
+            "partition": facts.partition,
+            "start": facts.log_start.0,
+            "end": facts.end.0,
+            "records": records(facts),
+            "bytes": facts.bytes,
+            "segments": facts.segments,
+        });
+        let _ = writeln!(out, "{object}");
+    }
 }
 
 /// How many offsets a partition holds: its records, but for what compaction removed.

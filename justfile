@@ -1,0 +1,44 @@
+# What CI runs, by name. `just` alone lists them.
+
+_list:
+    @just --list --unsorted
+
+# Does it compile?
+check:
+    cargo check --locked --all-targets
+
+# Everything that CI checks
+test:
+    scripts/test
+
+# Clippy, warnings are errors
+lint:
+    cargo clippy --locked --all-targets -- -D warnings
+
+# Format the code
+fmt:
+    cargo fmt
+
+# See it work on this machine's package log
+demo:
+    scripts/demo
+
+# Licences, bans and sources of every dependency (needs cargo-deny)
+deny:
+    cargo deny --locked check licenses bans sources
+
+# Many rounds of the crash, concurrency and round-trip tests
+soak rounds="20":
+    cargo test --locked --release --no-run
+    for n in $(seq {{rounds}}); do \
+        PROPTEST_CASES=100 cargo test --locked --release --test crash_kill --test concurrency --test round_trip || exit 1; \
+    done
+
+# Write man/ and completions/ anew from the flags' one declaration
+man:
+    cargo build --locked --quiet
+    mkdir -p man completions
+    cargo run --locked --quiet -- man > man/runnel.1
+    cargo run --locked --quiet -- completions bash > completions/runnel.bash
+    cargo run --locked --quiet -- completions zsh > completions/_runnel
+    cargo run --locked --quiet -- completions fish > completions/runnel.fish

@@ -1,0 +1,90 @@
+//! Printing: counts what was printed, and stops where enough was.
+
+use std::ops::ControlFlow;
+
+use super::plan::Plan;
+use crate::cli::error::CommandError;
+use crate::cli::output::OutputRecord;
+use crate::cli::sink::{Sink, SinkError};
+use crate::cluster::LocatedRecord;
+
+/// What is printed, and how much of it was.
+pub(super) struct Printer<'p> {
+    plan: &'p Plan,
+    sink: Sink,
+    pub(super) printed: u64,
+    ended: Option<Ended>,
+}
+
+/// Why printing ended early.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// As many were printed as were asked for.
+    Enough,
+    /// Whoever read has gone away.
+    Closed,
+    /// Standard output failed.
+    Failed(std::io::Error),
+}
+
+impl<'p> Printer<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        let ended = (plan.count == Some(0)).then_some(Ended::Enough);
+        Self { plan, sink: Sink::stdout(), printed: 0, ended }
+    }
+
+    /// Prints a record if it is wanted.
+    #[inline]
+    pub(super) fn print(&mut self, located: &LocatedRecord<'_>) -> ControlFlow<()> {
+        if !self.plan.filter.is_empty() && !self.plan.filter.matches(&located.record) {
+            return ControlFlow::Continue(());
+        }
+        let output = OutputRecord {
+            topic: &located.partition.topic,
+            partition: located.partition.partition,
+            leader_epoch: located.leader_epoch,
+            record: located.record,
+        };
+        self.plan.formatter.write(&output, self.sink.buffer());
+        self.printed += 1;
+        if self.plan.count == Some(self.printed) {
+            self.ended = Some(Ended::Enough);
+            return ControlFlow::Break(());
+        }
+        if self.sink.is_full() {
+            return self.flush();
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Writes what has gathered.
+    pub(super) fn flush(&mut self) -> ControlFlow<()> {
+        match self.sink.flush() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.ended = Some(match error {
+                    SinkError::Closed => Ended::Closed,
+                    SinkError::Io(error) => Ended::Failed(error),
+                });
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Whether nothing more is to be printed.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Writes the rest. True if whoever read has gone away.
+    pub(super) fn finish(mut self) -> Result<(u64, bool), CommandError> {
+        if !matches!(self.ended, Some(Ended::Closed | Ended::Failed(_))) {
+            let _ = self.flush();
+        }
+        match self.ended {
+            Some(Ended::Failed(error)) => Err(CommandError::stdout(error)),
+            Some(Ended::Closed) => Ok((self.printed, true)),
+            Some(Ended::Enough) | None => Ok((self.printed, false)),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The run of `consume`: to the end as it stood at the start, then, with `-f`, on with what comes.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::output::Printer;
+use super::plan::{Plan, Reading};
+use crate::cli::commands::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cli::progress::{Progress, Unit};
+use crate::cli::signals::Signals;
+use crate::cluster::{PartitionReader, TimeOrder, Watcher, starts_of_last};
+use crate::log::Fault;
+use crate::record::Decompressor;
+
+/// How long a follower sleeps at most: where no file event comes, this is when it looks again.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How long one that gets no file events at all sleeps.
+const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
+
+/// Runs a plan.
+pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
+    let signals = Signals::listen().map_err(CommandError::failed)?;
+    let reading = plan.open(context)?;
+    // Watching begins before the first look, so that nothing falls in between.
+    let watcher = match (&reading.cluster, plan.follow) {
+        (Some(cluster), true) => cluster.broker().watch(),
+        _ => None,
+    };
+    let total = reading.readers.iter().map(|reader| (reader.stop() - reader.position()).unsigned_abs()).sum();
+    let progress = Progress::new(context, total, Unit::Records);
+    let mut run = Run {
+        plan,
+        signals,
+        printer: Printer::new(plan),
+        scratch: Decompressor::default(),
+        progress,
+        by_time: plan.by_time,
+        read: 0,
+    };
+    let result = run.read_all(reading, watcher.as_ref(), context);
+    let (printed, closed) = run.printer.finish()?;
+    let status = result?;
+    if closed {
+        return Ok(Status::Done);
+    }
+    Ok(if printed < plan.require { status.or(Status::Unmet) } else { status })
+}
+
+struct Run<'p> {
+    plan: &'p Plan,
+    signals: Signals,
+    printer: Printer<'p>,
+    scratch: Decompressor,
+    progress: Progress,
+    by_time: bool,
+    /// Offsets gone through.
+    read: u64,
+}
+
+impl Run<'_> {
+    fn read_all(&mut self, reading: Reading, watcher: Option<&Watcher>, context: &Context) -> Outcome {
+        let Reading { mut readers, limits, cluster } = reading;
+        if let Some(count) = self.plan.tail {
+            self.go_to_last(&mut readers, count)?;
+        }
+        if self.by_time {
+            self.read_by_time(&mut readers)?;
+        } else {
+            for reader in &mut readers {
+                self.read_to_stop(reader)?;
+                if self.stopped().is_some() {
+                    break;
+                }
+            }
+        }
+        if let Some(status) = self.stopped() {
+            return Ok(status);
+        }
+        if self.plan.follow {
+            let _ = self.printer.flush();
+            self.progress = Progress::hidden();
+            return self.follow(&mut readers, &limits, watcher);
+        }
+        drop(cluster);
+        end_of_damaged(&readers, context)
+    }
+
+    /// Puts the readers where the last records begin.
+    fn go_to_last(&mut self, readers: &mut [PartitionReader], count: u64) -> Result<(), CommandError> {
+        let plan = self.plan;
+        let starts = starts_of_last(readers, count, plan.range, &mut self.scratch, |located| {
+            plan.filter.is_empty() || plan.filter.matches(&located.record)
+        })?;
+        for (reader, start) in readers.iter_mut().zip(starts) {
+            reader.seek(start);
+        }
+        self.by_time |= readers.len() > 1;
+        Ok(())
+    }
+
+    fn read_to_stop(&mut self, reader: &mut PartitionReader) -> Result<(), CommandError> {
+        let before = reader.position();
+        while let Some(chunk) = reader.next_chunk()? {
+            let (plan, printer) = (self.plan, &mut self.printer);
+            let flow = chunk.visit(plan.range, &mut self.scratch, |located| printer.print(&located))?;
+            self.progress.set(self.read + (reader.position() - before).unsigned_abs());
+            if flow.is_break() || self.stopped().is_some() {
+                return Ok(());
+            }
+        }
+        self.read += (reader.position() - before).unsigned_abs();
+        Ok(())
+    }
+
+    fn read_by_time(&mut self, readers: &mut [PartitionReader]) -> Result<(), CommandError> {
+        let mut merge = TimeOrder::new(readers.len());
+        let (printer, signals, progress) = (&mut self.printer, &self.signals, &mut self.progress);
+        let _ = merge.visit(readers, self.plan.range, &mut self.scratch, |located| {
+            self.read += 1;
+            if self.read.is_multiple_of(4096) {
+                progress.set(self.read);
+                if signals.received().is_some() {
+                    return ControlFlow::Break(());
+                }
+            }
+            printer.print(&located)
+        })?;
+        Ok(())
+    }
+
+    /// Goes on with what comes.
+    fn follow(
+        &mut self,
+        readers: &mut [PartitionReader],
+        limits: &[crate::model::Offset],
+        watcher: Option<&Watcher>,
+    ) -> Outcome {
+        let mut last_new = Instant::now();
+        loop {
+            let printed = self.printer.printed;
+            let mut open = false;
+            for (reader, limit) in readers.iter_mut().zip(limits) {
+                open |= reader.position() < *limit;
+                if reader.follow(*limit)? && !self.by_time {
+                    self.read_to_stop(reader)?;
+                }
+                if let Some(status) = self.stopped() {
+                    return Ok(status);
+                }
+            }
+            if self.by_time {
+                self.read_by_time(readers)?;
+            }
+            if self.printer.flush().is_break() {
+                return Ok(Status::Done);
+            }
+            if self.printer.printed > printed {
+                last_new = Instant::now();
+            }
+            if let Some(status) = self.stopped() {
+                return Ok(status);
+            }
+            let idle = self.plan.idle.is_some_and(|idle| last_new.elapsed() >= idle);
+            if idle || !open || self.is_past_until() {
+                return Ok(Status::Done);
+            }
+            self.wait(watcher, last_new);
+        }
+    }
+
+    /// Whether no record can come any more that is before `--until`.
+    fn is_past_until(&self) -> bool {
+        use crate::clock::{Clock as _, SystemClock};
+        self.plan.range.until.is_some_and(|until| SystemClock.now_ms() > until)
+    }
+
+    /// Sleeps until something happens, or it is time to look.
+    fn wait(&self, watcher: Option<&Watcher>, last_new: Instant) {
+        let mut limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
+        let now = Instant::now();
+        for moment in [self.plan.deadline, self.plan.idle.and_then(|idle| last_new.checked_add(idle))] {
+            if let Some(moment) = moment {
+                limit = limit.min(moment.saturating_duration_since(now));
+            }
+        }
+        match watcher {
+            Some(watcher) => {
+                let _ = watcher.wait(limit);
+            }
+            None => std::thread::sleep(limit),
+        }
+    }
+
+    /// The status to end with, if it is time to.
+    fn stopped(&self) -> Option<Status> {
+        if let Some(signal) = self.signals.received() {
+            return Some(signal);
+        }
+        if self.printer.has_ended() {
+            return Some(Status::Done);
+        }
+        let late = self.plan.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        late.then_some(Status::TimedOut)
+    }
+}
+
+/// Whether a log whose end had to be found out from its files ends in damage. A batch that is
+/// cut short at the very end is what a stopped writer leaves: nothing of it was acknowledged.
+fn end_of_damaged(readers: &[PartitionReader], context: &Context) -> Outcome {
+    let mut status = Status::Done;
+    for reader in readers.iter().filter(|reader| reader.stop() == reader.bounds().1) {
+        match reader.tail_fault() {
+            None => {}
+            Some(fault) if fault.fault == Fault::Incomplete => {
+                context.note(&format!("{} ends in a batch that is cut short", reader.partition()));
+            }
+            Some(fault) => {
+                context.error(&format!(
+                    "{} is damaged in segment {} at position {}: {}",
+                    reader.partition(),
+                    fault.segment,
+                    fault.position,
+                    fault.fault
+                ));
+                status = Status::Damaged;
+            }
+        }
+    }
+    Ok(status)
+}
