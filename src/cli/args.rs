@@ -42,7 +42,14 @@ pub(super) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(super) struct GlobalArgs {
     /// The local log directory [default: $XDG_DATA_HOME/runnel]
-    #[arg(short, long, global = true, value_name = "DIR", env = "RUNNEL_DIR", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RUNNEL_DIR",
+        hide_env_values = true
+    )]
     pub(super) dir: Option<PathBuf>,
     /// Use the directory though others own it or may write there
     #[arg(long, global = true)]
@@ -111,7 +118,9 @@ pub(super) fn kcat_format(mut arguments: Vec<OsString>) -> Vec<OsString> {
 /// Reads `KEY=VALUE` of a config.
 pub(super) fn parse_config(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        Some((key, value)) if !key.is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
         _ => Err("a config is KEY=VALUE (a count of records is -c of `consume`)".to_owned()),
     }
 }

@@ -116,7 +116,9 @@ impl Context {
                     ));
                 }
                 Notice::Rewritten { partition, bytes } => {
-                    self.warn(&format!("{partition}: wrote {bytes} bytes anew after a failed write or sync"));
+                    self.warn(&format!(
+                        "{partition}: wrote {bytes} bytes anew after a failed write or sync"
+                    ));
                 }
             }
         }
@@ -136,7 +138,8 @@ impl Context {
 
 /// `$XDG_DATA_HOME/runnel`.
 fn default_dir() -> Result<PathBuf, CommandError> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_DATA_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
         .map(|data| data.join("runnel"))

@@ -111,18 +111,26 @@ impl From<cluster::Error> for CommandError {
             E::NoSuchPartition { topic, .. } => {
                 Some(format!("`runnel topic describe {topic}` shows its partitions"))
             }
-            E::Served { .. } => Some("stop the server, or send to it with a Kafka client".to_owned()),
-            E::KafkaRunning { .. } => Some("stop the broker first: one of the two may write there".to_owned()),
+            E::Served { .. } => {
+                Some("stop the server, or send to it with a Kafka client".to_owned())
+            }
+            E::KafkaRunning { .. } => {
+                Some("stop the broker first: one of the two may write there".to_owned())
+            }
             E::Unsafe { directory, .. } => {
                 Some(format!("`chmod go-w {directory}` if it is yours, or --trust-dir"))
             }
-            E::NoDirectory(_) => Some("-d DIR or RUNNEL_DIR names the directory; produce and topic create make it".to_owned()),
+            E::NoDirectory(_) => Some(
+                "-d DIR or RUNNEL_DIR names the directory; produce and topic create make it"
+                    .to_owned(),
+            ),
             error if error.is_corruption() => {
                 Some("`runnel log verify` shows all that is damaged".to_owned())
             }
-            error => error.storage().filter(|error| error.is_read_only()).map(|_| {
-                "-d DIR or RUNNEL_DIR names a directory that can be written".to_owned()
-            }),
+            error => error
+                .storage()
+                .filter(|error| error.is_read_only())
+                .map(|_| "-d DIR or RUNNEL_DIR names a directory that can be written".to_owned()),
         };
         let status = if error.is_corruption() { Status::Damaged } else { Status::Failed };
         Self { status, hint, ..Self::failed(&error) }

@@ -65,8 +65,12 @@ impl Drop for Progress {
 
 fn style(unit: Unit) -> ProgressStyle {
     let template = match unit {
-        Unit::Bytes => "{bar:30} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
-        Unit::Records => "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left",
+        Unit::Bytes => {
+            "{bar:30} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left"
+        }
+        Unit::Records => {
+            "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left"
+        }
     };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())

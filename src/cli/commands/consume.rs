@@ -18,7 +18,13 @@ pub(in crate::cli) struct ConsumeArgs {
     topics: Vec<String>,
 
     /// Where to start, or START:STOP: beginning, end, N, -N (before the end), @TIME
-    #[arg(short, long, value_name = "OFFSET", help_heading = "Which records", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "OFFSET",
+        help_heading = "Which records",
+        allow_hyphen_values = true
+    )]
     offset: Vec<String>,
     /// From this time on: a duration ago (2h), a date, a time
     #[arg(long, value_name = "TIME", help_heading = "Which records", allow_hyphen_values = true)]
@@ -89,7 +95,13 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(long, value_name = "S", help_heading = "Output")]
     null_marker: Option<String>,
     /// Merge the partitions by timestamp
-    #[arg(long, value_name = "BY", help_heading = "Output", value_enum, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "BY",
+        help_heading = "Output",
+        value_enum,
+        hide_possible_values = true
+    )]
     order: Option<Order>,
     /// What keys hold: bytes or string
     #[arg(long, value_name = "SERDE", help_heading = "Output", value_enum, hide = true)]
@@ -129,7 +141,10 @@ enum Serde {
 
 fn parse_count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| match text.contains('=') {
-        true => "here -c is a count of records; configs are set by `topic create` and `topic alter`".to_owned(),
+        true => {
+            "here -c is a count of records; configs are set by `topic create` and `topic alter`"
+                .to_owned()
+        }
         false => "not a count of records".to_owned(),
     })
 }

@@ -37,10 +37,9 @@ pub(super) fn man(args: &ManArgs) -> Outcome {
     let mut page = command();
     page.build();
     for name in &args.path {
-        page = page
-            .find_subcommand(name)
-            .cloned()
-            .ok_or_else(|| CommandError::usage(format!("no command {name}")).hint("`runnel --help` lists them"))?;
+        page = page.find_subcommand(name).cloned().ok_or_else(|| {
+            CommandError::usage(format!("no command {name}")).hint("`runnel --help` lists them")
+        })?;
     }
     let name = match args.path.as_slice() {
         [] => "runnel".to_owned(),
@@ -55,7 +54,9 @@ pub(super) fn man(args: &ManArgs) -> Outcome {
 
 fn print(bytes: &[u8]) -> Outcome {
     match std::io::stdout().lock().write_all(bytes) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::stdout(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CommandError::stdout(error))
+        }
         _ => Ok(Status::Done),
     }
 }

@@ -7,8 +7,7 @@ use crate::cli::context::Context;
 
 /// The commands on logs.
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum LogCommand {
-}
+pub(in crate::cli) enum LogCommand {}
 
 /// Runs a command on logs.
 pub(super) fn run(_context: &Context, command: LogCommand) -> Outcome {

@@ -23,7 +23,9 @@ use crate::cli::signals::Signals;
 use crate::cli::time::parse_time;
 use crate::clock::Clock as _;
 use crate::clock::SystemClock;
-use crate::cluster::{self, Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo};
+use crate::cluster::{
+    self, Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
+};
 use crate::model::{Compression, TopicName};
 use crate::record::{Header, Headers, Record};
 
@@ -50,7 +52,13 @@ pub(in crate::cli) struct ProduceArgs {
     #[arg(short = 'K', long, value_name = "S", help_heading = "Input")]
     key_delim: Option<String>,
     /// Records end with S; \t \n \r \0 \\ \xNN are understood [default: \n]
-    #[arg(short = 'D', long, value_name = "S", help_heading = "Input", conflicts_with = "null_delim")]
+    #[arg(
+        short = 'D',
+        long,
+        value_name = "S",
+        help_heading = "Input",
+        conflicts_with = "null_delim"
+    )]
     delim: Option<String>,
     /// Records end with a zero byte
     #[arg(short = '0', long = "null-delim", help_heading = "Input")]
@@ -129,7 +137,9 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 }
 
 fn parse_partition(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| "here -p is the one partition to send to; a list of them is -p of `consume`".to_owned())
+    text.parse().map_err(|_| {
+        "here -p is the one partition to send to; a list of them is -p of `consume`".to_owned()
+    })
 }
 
 fn parse_codec(text: &str) -> Result<Compression, String> {
@@ -177,7 +187,15 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         AcksArg::None => Acks::None,
     };
     let producer = cluster.producer(topic, ProducerOptions { compression: args.compression, acks });
-    let mut run = Run { context, signals, plan, producer, failed: 0, now_ms: SystemClock.now_ms(), started: Instant::now() };
+    let mut run = Run {
+        context,
+        signals,
+        plan,
+        producer,
+        failed: 0,
+        now_ms: SystemClock.now_ms(),
+        started: Instant::now(),
+    };
     let ended = run.send_all(&args);
     // What was read is stored, however the reading ended.
     let stored = run.producer.finish().map_err(CommandError::from);
@@ -186,7 +204,9 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         run.print_stats(&name);
     }
     match (ended, stored) {
-        (Ok(status), Ok(())) => Ok(if run.failed > 0 { status.or(Status::SomeFailed) } else { status }),
+        (Ok(status), Ok(())) => {
+            Ok(if run.failed > 0 { status.or(Status::SomeFailed) } else { status })
+        }
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
@@ -202,7 +222,11 @@ fn plan(args: &ProduceArgs) -> Result<Plan, CommandError> {
     } else if let Some(format) = &args.format {
         Input::Format(Format::parse(format, TimeZone::system()).map_err(CommandError::usage)?)
     } else {
-        let delimiter = if args.null_delim { vec![0] } else { bytes(&args.delim)?.unwrap_or_else(|| vec![b'\n']) };
+        let delimiter = if args.null_delim {
+            vec![0]
+        } else {
+            bytes(&args.delim)?.unwrap_or_else(|| vec![b'\n'])
+        };
         Input::Delimited { delimiter, key_delimiter: bytes(&args.key_delim)? }
     };
     if let Input::Format(_) = &input {
@@ -211,7 +235,8 @@ fn plan(args: &ProduceArgs) -> Result<Plan, CommandError> {
         InputReader::new(Nothing, input.clone(), options).map_err(CommandError::usage)?;
     }
     let now_ms = SystemClock.now_ms();
-    let parse = |text: &String| parse_time(text, now_ms, &TimeZone::system()).map_err(CommandError::usage);
+    let parse =
+        |text: &String| parse_time(text, now_ms, &TimeZone::system()).map_err(CommandError::usage);
     Ok(Plan {
         input,
         options: InputOptions {
@@ -238,7 +263,8 @@ fn find_or_create(
         Err(Error::NoSuchTopic(_)) if !no_create => {}
         found => return Ok(found?),
     }
-    let new = NewTopic { name: name.clone(), partitions: 1, configs: std::collections::BTreeMap::new() };
+    let new =
+        NewTopic { name: name.clone(), partitions: 1, configs: std::collections::BTreeMap::new() };
     match cluster.broker().create_topic(&new) {
         Ok(topic) => {
             context.note(&format!("made topic {name} with 1 partition"));
@@ -281,9 +307,16 @@ impl Run<'_> {
 
     /// Sends the records in a stream.
     fn send_stream(&mut self, file: File) -> Outcome {
-        let len = file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |file| file.len());
+        let len =
+            file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |file| file.len());
         let progress = Progress::new(self.context, len, Unit::Bytes);
-        let source = Interruptible { file, signals: self.signals.clone(), progress, done: 0, stopped: false };
+        let source = Interruptible {
+            file,
+            signals: self.signals.clone(),
+            progress,
+            done: 0,
+            stopped: false,
+        };
         let reader = InputReader::new(source, self.plan.input.clone(), self.plan.options.clone());
         let mut reader = reader.map_err(CommandError::usage)?;
         let headers = std::mem::take(&mut self.plan.headers);
@@ -296,7 +329,11 @@ impl Run<'_> {
         result
     }
 
-    fn send_steps(&mut self, reader: &mut InputReader<Interruptible>, extra: &[Header<'_>]) -> Outcome {
+    fn send_steps(
+        &mut self,
+        reader: &mut InputReader<Interruptible>,
+        extra: &[Header<'_>],
+    ) -> Outcome {
         let mut until_clock = 0;
         loop {
             if until_clock == 0 {

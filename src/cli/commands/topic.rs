@@ -113,13 +113,15 @@ pub(super) fn run(context: &Context, command: TopicCommand) -> Outcome {
 
 fn parse_partition_count(text: &str) -> Result<i32, String> {
     text.parse().map_err(|_| {
-        "here -p is how many partitions there are to be; which ones to read is -p of `consume`".to_owned()
+        "here -p is how many partitions there are to be; which ones to read is -p of `consume`"
+            .to_owned()
     })
 }
 
 /// A topic's name, or how it breaks the rules.
 pub(in crate::cli) fn topic_name(text: &str) -> Result<TopicName, CommandError> {
-    TopicName::new(text).map_err(|error| CommandError::usage(format!("bad topic name {text:?}: {error}")))
+    TopicName::new(text)
+        .map_err(|error| CommandError::usage(format!("bad topic name {text:?}: {error}")))
 }
 
 fn topic_names(names: &[String]) -> Result<Vec<TopicName>, CommandError> {
@@ -131,9 +133,12 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
     let names = topic_names(&args.names)?;
     let cluster = context.open_to_write()?;
     for name in names {
-        let new = NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
+        let new =
+            NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
         match cluster.broker().create_topic(&new) {
-            Ok(topic) => context.note(&format!("made topic {name} with {} partitions", topic.partitions)),
+            Ok(topic) => {
+                context.note(&format!("made topic {name} with {} partitions", topic.partitions))
+            }
             Err(Error::TopicExists(_)) if args.if_not_exists => {}
             Err(error) => return Err(config_error(error)),
         }
@@ -199,7 +204,10 @@ fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
 }
 
 /// The directory to read; without one there is none of these topics.
-pub(in crate::cli) fn reading(context: &Context, names: &[TopicName]) -> Result<Cluster, CommandError> {
+pub(in crate::cli) fn reading(
+    context: &Context,
+    names: &[TopicName],
+) -> Result<Cluster, CommandError> {
     match (context.open_to_read()?, names.first()) {
         (Some(cluster), _) => Ok(cluster),
         (None, Some(name)) => Err(Error::NoSuchTopic(name.clone()).into()),
@@ -210,11 +218,15 @@ pub(in crate::cli) fn reading(context: &Context, names: &[TopicName]) -> Result<
 fn alter(context: &Context, args: &AlterArgs) -> Outcome {
     let name = topic_name(&args.name)?;
     if args.partitions.is_none() && args.config.is_empty() && args.unset.is_empty() {
-        return Err(CommandError::usage("nothing to change").hint("--partitions, --config or --unset says what"));
+        return Err(CommandError::usage("nothing to change")
+            .hint("--partitions, --config or --unset says what"));
     }
     let set = args.config.iter().cloned().collect();
     let cluster = context.open_to_write()?;
-    cluster.broker().alter_topic(&name, args.partitions, &set, &args.unset).map_err(config_error)?;
+    cluster
+        .broker()
+        .alter_topic(&name, args.partitions, &set, &args.unset)
+        .map_err(config_error)?;
     Ok(Status::Done)
 }
 
@@ -250,7 +262,9 @@ fn confirmed(names: &[TopicName]) -> Result<bool, CommandError> {
 /// Prints an answer. That nobody reads it to its end is no error.
 pub(in crate::cli) fn print(text: &str) -> Outcome {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CommandError::stdout(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CommandError::stdout(error))
+        }
         _ => Ok(Status::Done),
     }
 }

@@ -62,7 +62,10 @@ impl Plan {
         let zone = TimeZone::system();
         let now_ms = SystemClock.now_ms();
         let time = |text: &Option<String>| {
-            text.as_ref().map(|text| parse_time(text, now_ms, &zone)).transpose().map_err(CommandError::usage)
+            text.as_ref()
+                .map(|text| parse_time(text, now_ms, &zone))
+                .transpose()
+                .map_err(CommandError::usage)
         };
         let duration = |text: &Option<String>| {
             text.as_ref().map(|text| parse_duration(text)).transpose().map_err(CommandError::usage)
@@ -74,7 +77,9 @@ impl Plan {
             offsets = offsets.merge(range).map_err(CommandError::usage)?;
         }
         if offsets.start == Some(OffsetSpec::Stored) {
-            return Err(CommandError::usage("-o stored is the offset of a group, and no group is given"));
+            return Err(CommandError::usage(
+                "-o stored is the offset of a group, and no group is given",
+            ));
         }
         let mut filter = Filter::default();
         if let Some(key) = &args.key {
@@ -92,7 +97,12 @@ impl Plan {
         }
         Ok(Self {
             sources,
-            partitions: args.partition.as_deref().map(parse_partitions).transpose().map_err(CommandError::usage)?,
+            partitions: args
+                .partition
+                .as_deref()
+                .map(parse_partitions)
+                .transpose()
+                .map_err(CommandError::usage)?,
             offsets,
             // A time to come is the end as it is now, or with -f no end yet.
             range: RecordRange { since: time(&args.since)?, until },
@@ -101,7 +111,8 @@ impl Plan {
             count: args.count,
             require: args.require.unwrap_or(0),
             follow: args.follow,
-            deadline: duration(&args.timeout)?.and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline: duration(&args.timeout)?
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
             idle: duration(&args.idle)?,
             by_time: args.order == Some(Order::Time),
             formatter: Formatter::new(output(&args)?, args.null_marker.map(String::into_bytes)),
@@ -123,11 +134,17 @@ impl Plan {
         let mut readers = Vec::new();
         for source in &self.sources {
             match (source, &cluster) {
-                (Source::Path(path), _) => readers.push(ForeignLog::open(Path::new(path))?.reader()?),
-                (Source::Topic(name), Some(cluster)) => self.open_topic(cluster, name, &mut readers)?,
+                (Source::Path(path), _) => {
+                    readers.push(ForeignLog::open(Path::new(path))?.reader()?)
+                }
+                (Source::Topic(name), Some(cluster)) => {
+                    self.open_topic(cluster, name, &mut readers)?
+                }
                 (Source::Topics(pattern), Some(cluster)) => {
                     let topics = cluster.broker().topics()?;
-                    for name in topics.keys().filter(|name| pattern.is_match(name) && !name.is_internal()) {
+                    for name in
+                        topics.keys().filter(|name| pattern.is_match(name) && !name.is_internal())
+                    {
                         self.open_topic(cluster, name, &mut readers)?;
                     }
                 }
@@ -181,7 +198,9 @@ impl Plan {
             OffsetSpec::Beginning => cluster::OffsetSpec::Beginning,
             OffsetSpec::End | OffsetSpec::Stored => cluster::OffsetSpec::End,
             OffsetSpec::At(offset) => cluster::OffsetSpec::At(offset),
-            OffsetSpec::AfterBeginning(count) => cluster::OffsetSpec::At((start + count).min(end).0),
+            OffsetSpec::AfterBeginning(count) => {
+                cluster::OffsetSpec::At((start + count).min(end).0)
+            }
             OffsetSpec::BeforeEnd(count) => cluster::OffsetSpec::BeforeEnd(count.unsigned_abs()),
             OffsetSpec::Time(timestamp) => cluster::OffsetSpec::Time(timestamp),
         })
@@ -207,7 +226,9 @@ fn output(args: &ConsumeArgs) -> Result<Output, CommandError> {
         return Ok(Output::Frame);
     }
     if let Some(format) = &args.format {
-        return Ok(Output::Format(Format::parse(format, TimeZone::system()).map_err(CommandError::usage)?));
+        return Ok(Output::Format(
+            Format::parse(format, TimeZone::system()).map_err(CommandError::usage)?,
+        ));
     }
     let parse = |text: &Option<String>| {
         text.as_deref().map(parse_delimiter).transpose().map_err(CommandError::usage)

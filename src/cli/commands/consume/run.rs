@@ -28,7 +28,11 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
         (Some(cluster), true) => cluster.broker().watch(),
         _ => None,
     };
-    let total = reading.readers.iter().map(|reader| (reader.stop() - reader.position()).unsigned_abs()).sum();
+    let total = reading
+        .readers
+        .iter()
+        .map(|reader| (reader.stop() - reader.position()).unsigned_abs())
+        .sum();
     let progress = Progress::new(context, total, Unit::Records);
     let mut run = Run {
         plan,
@@ -60,7 +64,12 @@ struct Run<'p> {
 }
 
 impl Run<'_> {
-    fn read_all(&mut self, reading: Reading, watcher: Option<&Watcher>, context: &Context) -> Outcome {
+    fn read_all(
+        &mut self,
+        reading: Reading,
+        watcher: Option<&Watcher>,
+        context: &Context,
+    ) -> Outcome {
         let Reading { mut readers, limits, cluster } = reading;
         if let Some(count) = self.plan.tail {
             self.go_to_last(&mut readers, count)?;
@@ -88,7 +97,11 @@ impl Run<'_> {
     }
 
     /// Puts the readers where the last records begin.
-    fn go_to_last(&mut self, readers: &mut [PartitionReader], count: u64) -> Result<(), CommandError> {
+    fn go_to_last(
+        &mut self,
+        readers: &mut [PartitionReader],
+        count: u64,
+    ) -> Result<(), CommandError> {
         let plan = self.plan;
         let starts = starts_of_last(readers, count, plan.range, &mut self.scratch, |located| {
             plan.filter.is_empty() || plan.filter.matches(&located.record)
@@ -104,7 +117,8 @@ impl Run<'_> {
         let before = reader.position();
         while let Some(chunk) = reader.next_chunk()? {
             let (plan, printer) = (self.plan, &mut self.printer);
-            let flow = chunk.visit(plan.range, &mut self.scratch, |located| printer.print(&located))?;
+            let flow =
+                chunk.visit(plan.range, &mut self.scratch, |located| printer.print(&located))?;
             self.progress.set(self.read + (reader.position() - before).unsigned_abs());
             if flow.is_break() || self.stopped().is_some() {
                 return Ok(());
@@ -180,7 +194,9 @@ impl Run<'_> {
     fn wait(&self, watcher: Option<&Watcher>, last_new: Instant) {
         let mut limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
         let now = Instant::now();
-        for moment in [self.plan.deadline, self.plan.idle.and_then(|idle| last_new.checked_add(idle))] {
+        for moment in
+            [self.plan.deadline, self.plan.idle.and_then(|idle| last_new.checked_add(idle))]
+        {
             if let Some(moment) = moment {
                 limit = limit.min(moment.saturating_duration_since(now));
             }

@@ -19,7 +19,8 @@ pub(super) fn open(path: &Path) -> Result<File, CommandError> {
 impl Run<'_> {
     /// Sends a file as one record.
     pub(super) fn send_file(&mut self, path: &Path) -> Outcome {
-        let failed = |source| CommandError::failed(storage::Error::new("read", path.display(), source));
+        let failed =
+            |source| CommandError::failed(storage::Error::new("read", path.display(), source));
         let limit = self.plan.options.max_bytes;
         let mut content = Vec::new();
         open(path)?.take(limit as u64 + 1).read_to_end(&mut content).map_err(failed)?;

@@ -15,7 +15,12 @@ const FACTS_COLUMNS: usize = 66;
 const COLUMNS_DEFAULT: u16 = 100;
 
 /// Appends a topic as a table.
-pub(super) fn write_table(out: &mut String, topic: &TopicInfo, partitions: &[PartitionFacts], colored: bool) {
+pub(super) fn write_table(
+    out: &mut String,
+    topic: &TopicInfo,
+    partitions: &[PartitionFacts],
+    colored: bool,
+) {
     let records: i64 = partitions.iter().map(records).sum();
     let bytes: u64 = partitions.iter().map(|facts| facts.bytes).sum();
     let _ = writeln!(
@@ -26,12 +31,15 @@ pub(super) fn write_table(out: &mut String, topic: &TopicInfo, partitions: &[Par
         counted(records, "record"),
         human_bytes(bytes)
     );
-    let configs: Vec<_> = topic.overrides.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let configs: Vec<_> =
+        topic.overrides.iter().map(|(key, value)| format!("{key}={value}")).collect();
     if !configs.is_empty() {
         let _ = writeln!(out, "{}", configs.join("  "));
     }
     let mut table = Table::new();
-    table.load_style(comfy_table::TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(comfy_table::TableStyle::new())
+        .set_content_arrangement(ContentArrangement::Disabled);
     if colored {
         table.enforce_styling();
     } else {
