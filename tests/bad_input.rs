@@ -324,7 +324,11 @@ fn configs_that_are_none() {
 #[test]
 fn hostile_bytes_in_every_file() {
     let world = World::new();
-    world.topic("t", 1, &["segment.bytes=20000", "index.interval.bytes=500", "retention.ms=-1"]);
+    world.topic(
+        "t",
+        1,
+        &["internal.segment.bytes=20000", "index.interval.bytes=500", "retention.ms=-1"],
+    );
     let records: Vec<Record> = (0..2000)
         .map(|n| Record::new(1_700_000_000_000 + n, None, Some(format!("value {n}").as_bytes())))
         .collect();

@@ -28,7 +28,7 @@ fn lines(writer: usize) -> String {
 #[test]
 fn eight_writers_and_two_followers() {
     let world = World::new();
-    world.topic("busy", PARTITIONS, &["segment.bytes=1000000"]);
+    world.topic("busy", PARTITIONS, &["internal.segment.bytes=1000000"]);
     let total = (WRITERS * RECORDS).to_string();
     let follow = ["consume", "busy", "-f", "-c", &total, "--format", FORMAT];
     let followers = [0, 1].map(|_| {

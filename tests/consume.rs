@@ -249,7 +249,7 @@ fn follow_from_the_beginning_until_a_count() {
 #[test]
 fn follow_sees_new_segments() {
     let world = World::new();
-    world.topic("t", 2, &["segment.bytes=5000"]);
+    world.topic("t", 2, &["internal.segment.bytes=5000"]);
     let mut follower = world.runnel(["consume", "t", "-f", "-c", "400"]).spawn();
     follower.close_stdin();
     for n in 0..20 {
@@ -306,7 +306,11 @@ fn control_characters_come_through_a_pipe_as_they_are() {
 #[test]
 fn large_logs_are_searched_rightly() {
     let world = World::new();
-    world.topic("t", 1, &["segment.bytes=100000", "index.interval.bytes=2000", "retention.ms=-1"]);
+    world.topic(
+        "t",
+        1,
+        &["internal.segment.bytes=100000", "index.interval.bytes=2000", "retention.ms=-1"],
+    );
     // Times go back and forth, as they do.
     let ts = |n: i64| 1_700_000_000_000 + n * 100 - (n % 17) * 300;
     let record =

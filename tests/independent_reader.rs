@@ -35,7 +35,8 @@ fn every_codec_and_every_index_is_as_kafka_has_it() {
     let world = World::new();
     let records = assorted(6000);
     for codec in CODECS {
-        let small = ["segment.bytes=65536", "index.interval.bytes=1024", "retention.ms=-1"];
+        let small =
+            ["internal.segment.bytes=65536", "index.interval.bytes=1024", "retention.ms=-1"];
         world.topic(codec, 1, &small);
         // Several commands: batches of several appends, the last one after a reopening.
         for part in records.chunks(1500) {

@@ -12,7 +12,11 @@ use support::data::fingerprint;
 /// Two partitions of several segments.
 fn sound() -> World {
     let world = World::new();
-    world.topic("t", 2, &["segment.bytes=20000", "index.interval.bytes=1000", "retention.ms=-1"]);
+    world.topic(
+        "t",
+        2,
+        &["internal.segment.bytes=20000", "index.interval.bytes=1000", "retention.ms=-1"],
+    );
     for n in 0..10 {
         let lines: String = (0..200).map(|m| format!("{n} {m} {}\n", "pad ".repeat(8))).collect();
         world.produce(&["t", "-z", "none", "-p", if n % 2 == 0 { "0" } else { "1" }], lines);

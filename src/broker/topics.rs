@@ -202,8 +202,8 @@ impl Broker {
         set: &BTreeMap<String, String>,
         unset: &[String],
     ) -> Result<TopicInfo> {
-        for key in unset {
-            config::ConfigKey::find(key)?;
+        for key in unset.iter().filter(|key| !set.contains_key(*key)) {
+            config::find(key)?;
         }
         let current = self.topic_to_write(name)?;
         self.catalog.change(&self.home, |catalog| {

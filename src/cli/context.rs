@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 
 use super::args::{ColorWhen, GlobalArgs};
 use super::error::{CommandError, plain};
 use super::terminal::escape_for_terminal;
-use crate::cluster::{Access, Cluster, Notice, OpenOptions};
+use crate::cluster::{Access, Cluster, Error, Notice, OpenOptions};
 
 /// What every command has.
 #[derive(Debug)]
@@ -46,27 +46,24 @@ impl Context {
 
     /// The directory to write, which is made if it is not there.
     pub(super) fn open_to_write(&self) -> Result<Cluster, CommandError> {
-        let dir = match &self.dir {
-            Some(dir) => dir.clone(),
-            None => default_dir()?,
-        };
-        self.open(&dir, Access::Write)
+        Ok(Cluster::open_directory(&self.dir()?, self.options(Access::Write))?)
     }
 
-    /// The directory to read; `None` where it is the default one and nothing was ever written.
+    /// The directory to read; `None` where it is not there yet, since nothing was written.
     pub(super) fn open_to_read(&self) -> Result<Option<Cluster>, CommandError> {
-        match &self.dir {
-            Some(dir) => self.open(dir, Access::Read).map(Some),
-            None => {
-                let dir = default_dir()?;
-                if dir.exists() { self.open(&dir, Access::Read).map(Some) } else { Ok(None) }
-            }
+        match Cluster::open_directory(&self.dir()?, self.options(Access::Read)) {
+            Err(Error::NoDirectory(_)) => Ok(None),
+            opened => Ok(Some(opened?)),
         }
     }
 
-    fn open(&self, dir: &Path, access: Access) -> Result<Cluster, CommandError> {
-        let options = OpenOptions { access, trusted: self.trusted, command: &self.command };
-        Ok(Cluster::open_directory(dir, options)?)
+    fn options(&self, access: Access) -> OpenOptions<'_> {
+        OpenOptions { access, trusted: self.trusted, command: &self.command }
+    }
+
+    /// Where the directory is, or is to be.
+    pub(super) fn dir(&self) -> Result<PathBuf, CommandError> {
+        self.dir.clone().map_or_else(default_dir, Ok)
     }
 
     /// Says why a command failed.

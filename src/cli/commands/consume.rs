@@ -42,10 +42,10 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(short, long, value_name = "LIST", help_heading = "Which records")]
     partition: Option<String>,
     /// Only records with this key
-    #[arg(long, value_name = "K", help_heading = "Which records")]
+    #[arg(long, value_name = "K", help_heading = "Which records", allow_hyphen_values = true)]
     key: Option<String>,
     /// Only records whose value matches a regular expression
-    #[arg(long, value_name = "RE", help_heading = "Which records")]
+    #[arg(long, value_name = "RE", help_heading = "Which records", allow_hyphen_values = true)]
     grep: Option<String>,
     /// Only records with this header
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Which records")]
@@ -68,7 +68,7 @@ pub(in crate::cli) struct ConsumeArgs {
     require: Option<u64>,
 
     /// A format: %s value, %k key, %h headers, %T timestamp, %t topic, %p partition, %o offset
-    #[arg(long, value_name = "F", help_heading = "Output", conflicts_with_all = ["json", "json_value", "key_delim", "raw", "null_delim", "frame"])]
+    #[arg(long, value_name = "F", help_heading = "Output", allow_hyphen_values = true, conflicts_with_all = ["json", "json_value", "key_delim", "raw", "null_delim", "frame"])]
     format: Option<String>,
     /// A JSON envelope a line
     #[arg(short = 'J', long, help_heading = "Output", conflicts_with_all = ["key_delim", "raw", "null_delim", "frame"])]
@@ -77,10 +77,17 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(long, help_heading = "Output", conflicts_with_all = ["key_delim", "raw", "null_delim", "frame"])]
     json_value: bool,
     /// The key and S before each value
-    #[arg(short = 'K', long, value_name = "S", help_heading = "Output", conflicts_with = "frame")]
+    #[arg(
+        short = 'K',
+        long,
+        value_name = "S",
+        help_heading = "Output",
+        allow_hyphen_values = true,
+        conflicts_with = "frame"
+    )]
     key_delim: Option<String>,
     /// S after each record [default: \n]
-    #[arg(short = 'D', long, value_name = "S", help_heading = "Output", conflicts_with_all = ["frame", "json", "json_value", "format", "raw", "null_delim"])]
+    #[arg(short = 'D', long, value_name = "S", help_heading = "Output", allow_hyphen_values = true, conflicts_with_all = ["frame", "json", "json_value", "format", "raw", "null_delim"])]
     delim: Option<String>,
     /// Nothing after each record
     #[arg(long, help_heading = "Output", conflicts_with_all = ["null_delim", "frame"])]
@@ -92,7 +99,7 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(long, help_heading = "Output")]
     frame: bool,
     /// What a null key or value is printed as
-    #[arg(long, value_name = "S", help_heading = "Output")]
+    #[arg(long, value_name = "S", help_heading = "Output", allow_hyphen_values = true)]
     null_marker: Option<String>,
     /// Merge the partitions by timestamp
     #[arg(

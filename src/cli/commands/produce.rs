@@ -49,7 +49,7 @@ pub(in crate::cli) struct ProduceArgs {
     lines: bool,
 
     /// A line is KEY S VALUE, split at the first S
-    #[arg(short = 'K', long, value_name = "S", help_heading = "Input")]
+    #[arg(short = 'K', long, value_name = "S", help_heading = "Input", allow_hyphen_values = true)]
     key_delim: Option<String>,
     /// Records end with S; \t \n \r \0 \\ \xNN are understood [default: \n]
     #[arg(
@@ -67,7 +67,7 @@ pub(in crate::cli) struct ProduceArgs {
     #[arg(short = 'J', long, help_heading = "Input", conflicts_with_all = ["format", "frame", "delim", "null_delim", "key_delim"])]
     json: bool,
     /// Records in a format, as `consume --format` prints it
-    #[arg(long, value_name = "F", help_heading = "Input", conflicts_with_all = ["frame", "delim", "null_delim", "key_delim"])]
+    #[arg(long, value_name = "F", help_heading = "Input", allow_hyphen_values = true, conflicts_with_all = ["frame", "delim", "null_delim", "key_delim"])]
     format: Option<String>,
     /// Length-prefixed binary records, as `consume --frame` prints them
     #[arg(long, help_heading = "Input", conflicts_with_all = ["delim", "null_delim", "key_delim"])]
@@ -76,14 +76,21 @@ pub(in crate::cli) struct ProduceArgs {
     #[arg(short = 'Z', long, help_heading = "Input")]
     empty_null: bool,
     /// A key or value of S is null
-    #[arg(long, value_name = "S", help_heading = "Input")]
+    #[arg(long, value_name = "S", help_heading = "Input", allow_hyphen_values = true)]
     null_marker: Option<String>,
     /// With -J: into the partition that the envelope names
     #[arg(long, help_heading = "Input", requires = "json")]
     keep_partition: bool,
 
     /// The key of every record
-    #[arg(short, long, value_name = "KEY", help_heading = "Records", conflicts_with = "key_delim")]
+    #[arg(
+        short,
+        long,
+        value_name = "KEY",
+        help_heading = "Records",
+        allow_hyphen_values = true,
+        conflicts_with = "key_delim"
+    )]
     key: Option<String>,
     /// A header of every record
     #[arg(short = 'H', long, value_name = "NAME=VALUE", help_heading = "Records", value_parser = parse_header)]

@@ -149,7 +149,7 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
 /// A config that Kafka does not have is wrong usage.
 fn config_error(error: Error) -> CommandError {
     match error {
-        Error::Config(_) | Error::Partitions(_) => CommandError::usage(error),
+        Error::Config(_) => CommandError::usage(error),
         error => error.into(),
     }
 }
@@ -210,8 +210,17 @@ pub(in crate::cli) fn reading(
 ) -> Result<Cluster, CommandError> {
     match (context.open_to_read()?, names.first()) {
         (Some(cluster), _) => Ok(cluster),
-        (None, Some(name)) => Err(Error::NoSuchTopic(name.clone()).into()),
-        (None, None) => Err(CommandError::failed("there are no topics yet")),
+        (None, name) => {
+            let error = match name {
+                Some(name) => Error::NoSuchTopic(name.clone()).into(),
+                None => CommandError::failed("there are no topics"),
+            };
+            let dir = context.dir()?;
+            Err(error.hint(format!(
+                "{} is not there yet; -d or RUNNEL_DIR names another directory",
+                dir.display()
+            )))
+        }
     }
 }
 

@@ -41,7 +41,21 @@ pub enum ConfigError {
 /// # Errors
 /// [`ConfigError::Unknown`] or [`ConfigError::Invalid`].
 pub fn validate(key: &str, value: &str) -> Result<(), ConfigError> {
+    if key == topic::INTERNAL_SEGMENT_BYTES {
+        return topic::internal_segment_bytes(value).map(drop);
+    }
     value::read(ConfigKey::find(key)?, value).map(drop)
+}
+
+/// Checks that there is such a key.
+///
+/// # Errors
+/// [`ConfigError::Unknown`].
+pub fn find(key: &str) -> Result<(), ConfigError> {
+    if key == topic::INTERNAL_SEGMENT_BYTES {
+        return Ok(());
+    }
+    ConfigKey::find(key).map(drop)
 }
 
 fn did_you_mean(close: &[&'static str]) -> String {

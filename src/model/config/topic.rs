@@ -118,6 +118,19 @@ impl Default for TopicConfig {
     }
 }
 
+/// Kafka's own way around the least `segment.bytes`, for tests: it wins over that key, and no list
+/// of configs shows it. Source: Kafka's `LogConfig.INTERNAL_SEGMENT_BYTES_CONFIG`.
+pub(super) const INTERNAL_SEGMENT_BYTES: &str = "internal.segment.bytes";
+
+/// Reads the value of [`INTERNAL_SEGMENT_BYTES`].
+pub(super) fn internal_segment_bytes(text: &str) -> Result<i32, ConfigError> {
+    text.parse().ok().filter(|bytes| *bytes > 0).ok_or_else(|| ConfigError::Invalid {
+        key: INTERNAL_SEGMENT_BYTES,
+        value: text.chars().take(128).collect(),
+        expected: "a positive number of bytes".to_owned(),
+    })
+}
+
 impl TopicConfig {
     /// The defaults with a topic's own configs laid over them.
     ///
@@ -127,8 +140,14 @@ impl TopicConfig {
     pub fn from_overrides(overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         for (key, text) in overrides {
+            if key == INTERNAL_SEGMENT_BYTES {
+                continue;
+            }
             let row = ConfigKey::find(key)?;
             config.set(row.name, value::read(row, text)?);
+        }
+        if let Some(text) = overrides.get(INTERNAL_SEGMENT_BYTES) {
+            config.segment_bytes = internal_segment_bytes(text)?;
         }
         if config.min_compaction_lag_ms > config.max_compaction_lag_ms {
             return Err(ConfigError::Conflict(

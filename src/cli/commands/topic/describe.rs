@@ -51,9 +51,9 @@ pub(super) fn write_table(
     );
     let columns = crossterm::terminal::size().map_or(COLUMNS_DEFAULT, |(columns, _)| columns);
     let bar_columns = usize::from(columns).saturating_sub(FACTS_COLUMNS).clamp(8, BAR_COLUMNS_MAX);
-    let largest = partitions.iter().map(|facts| facts.bytes).max().unwrap_or(0);
+    let largest = partitions.iter().map(self::records).max().unwrap_or(0);
     for facts in partitions {
-        let part = |of: u64| if of == 0 { 0.0 } else { facts.bytes as f64 / of as f64 };
+        let part = |of: i64| if of == 0 { 0.0 } else { self::records(facts) as f64 / of as f64 };
         table.add_row(vec![
             Cell::new(facts.partition),
             Cell::new(with_separators(facts.log_start.0)),
@@ -61,7 +61,7 @@ pub(super) fn write_table(
             Cell::new(with_separators(self::records(facts))),
             Cell::new(human_bytes(facts.bytes)),
             Cell::new(facts.segments),
-            Cell::new(format!("{:.1} %", part(bytes) * 100.0)),
+            Cell::new(format!("{:.1} %", part(records) * 100.0)),
             Cell::new(bar(part(largest), bar_columns).trim_end()).fg(Color::Cyan),
         ]);
     }
@@ -69,7 +69,8 @@ pub(super) fn write_table(
         column.set_cell_alignment(CellAlignment::Right);
     }
     for line in table.lines() {
-        out.push_str(line.trim_end());
+        // The table pads its first column too.
+        out.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
         out.push('\n');
     }
 }
