@@ -11,7 +11,7 @@ use crate::record::{BatchBuilder, BuildError, InvalidRecord, Record, RecordRules
 
 /// Bytes at which a batch is appended. Large enough that a system call per batch costs nothing,
 /// small enough to stay in the processor's cache.
-const BATCH_BYTES: usize = 512 << 10;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// Bytes of records that wait in batches, over all partitions.
 const WAITING_BYTES_MAX: usize = 8 << 20;
@@ -142,42 +142,40 @@ impl Producer<'_> {
             (None, Some(key)) => partition_for_key(key, partitions),
             (None, None) => self.sticky,
         };
-        if self.is_full_for(target, record)? {
+        while !self.push(target, record)? {
             self.append(target)?;
             if partition.is_none() && record.key.is_none() {
                 self.sticky = (self.sticky + 1) % partitions;
                 target = self.sticky;
-                if self.is_full_for(target, record)? {
-                    self.append(target)?;
-                }
             }
         }
-        let sending = self.batch(target)?;
-        let before = sending.batch.size_in_bytes();
-        sending.batch.push(record);
-        let grown = sending.batch.size_in_bytes() - before;
-        self.waiting_bytes += grown;
         if self.waiting_bytes > WAITING_BYTES_MAX {
             self.flush()?;
         }
         Ok(())
     }
 
-    /// Whether a record must wait for the next batch of a partition.
-    fn is_full_for(&mut self, partition: i32, record: &Record<'_>) -> Result<bool> {
+    /// Puts a record into the batch of a partition. False if that must be appended first.
+    #[inline]
+    fn push(&mut self, partition: i32, record: &Record<'_>) -> Result<bool> {
         let bytes_max = self.batch_bytes_max;
-        let batch = &self.batch(partition)?.batch;
-        Ok(!batch.is_empty() && batch.size_with(record) > bytes_max)
+        let batch = &mut self.sending(partition)?.batch;
+        let before = batch.size_in_bytes();
+        let pushed = batch.push_within(record, bytes_max);
+        let grown = batch.size_in_bytes() - before;
+        self.waiting_bytes += grown;
+        Ok(pushed)
     }
 
-    /// The batch of a partition, which is there.
-    fn batch(&mut self, partition: i32) -> Result<&mut Sending> {
+    /// What is sent to a partition that is there.
+    #[inline]
+    fn sending(&mut self, partition: i32) -> Result<&mut Sending> {
         let index = usize::try_from(partition).unwrap_or_default();
         if self.partitions[index].is_none() {
             let log = self.broker.log(&self.topic, partition)?;
             let level = self.topic.config.compression_level(self.compression);
-            self.partitions[index] =
-                Some(Sending { log, batch: BatchBuilder::new(self.compression, level) });
+            let batch = BatchBuilder::new(self.compression, level);
+            self.partitions[index] = Some(Sending { log, batch });
         }
         Ok(self.partitions[index].as_mut().expect("it was put there"))
     }

@@ -95,14 +95,24 @@ impl BatchBuilder {
     /// Adds a record; its offset is not looked at.
     #[inline]
     pub fn push(&mut self, record: &Record<'_>) {
+        self.push_within(record, usize::MAX);
+    }
+
+    /// Adds a record, unless there are some and the batch would be larger than `bytes_max` before
+    /// compression. True if it was added.
+    #[inline]
+    pub fn push_within(&mut self, record: &Record<'_>, bytes_max: usize) -> bool {
+        let layout = self.layout(record);
+        let largest = layout.body_bytes + super::varint::I64_BYTES_MAX;
+        let out = &mut self.plain;
         if self.count == 0 {
             self.base_timestamp = record.timestamp;
             self.max_timestamp = record.timestamp;
+        } else if largest > bytes_max.saturating_sub(out.len()) {
+            return false;
         }
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
-        let layout = self.layout(record);
-        let out = &mut self.plain;
-        out.reserve(layout.body_bytes + super::varint::I64_BYTES_MAX);
+        out.reserve(largest);
         put_i64(out, layout.body_bytes as i64);
         out.push(0);
         put_i64(out, layout.timestamp_delta);
@@ -111,6 +121,7 @@ impl BatchBuilder {
         put_nullable(out, record.value);
         put_headers(out, &record.headers);
         self.count += 1;
+        true
     }
 
     /// Bytes of the batch before compression, header included.
