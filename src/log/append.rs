@@ -45,7 +45,10 @@ pub struct Appended {
 pub(super) struct Writer {
     control: ControlFile,
     directory: FileId,
+    /// Of the last publication.
     sequence: u64,
+    published: State,
+    /// What is to be published next.
     state: State,
     active: Segment,
     active_id: FileId,
@@ -210,6 +213,7 @@ impl Writer {
                         control,
                         directory,
                         sequence,
+                        published: state.clone(),
                         state,
                         active,
                         active_id,
@@ -224,8 +228,16 @@ impl Writer {
         let (mut state, active) = recover(place, owned, interval, now_ms, notices)?;
         state.generation = state.generation.max(generation + 1);
         let active_id = active.log.metadata()?.id;
-        let mut writer =
-            Self { control, directory, sequence, state, active, active_id, unsynced: Vec::new() };
+        let mut writer = Self {
+            control,
+            directory,
+            sequence,
+            published: state.clone(),
+            state,
+            active,
+            active_id,
+            unsynced: Vec::new(),
+        };
         place.store_recovery_point(owned, Offset(writer.state.recovery_point))?;
         writer.publish()?;
         Ok(writer)
@@ -250,6 +262,7 @@ impl Writer {
         let sequence = reading.sequence();
         match reading.trusted(&metadata) {
             Some(state) if state.active_base == self.state.active_base && !state.suspect => {
+                self.published.clone_from(&state);
                 self.state = state;
                 self.sequence = sequence;
                 self.take_over_tail(metadata.len, interval)?;
@@ -315,6 +328,9 @@ impl Writer {
     /// Whether a batch must go into a new segment. Source: Kafka's `LogSegment.shouldRoll`.
     fn is_full(&self, batch: &BatchSizes, config: &TopicConfig, now_ms: i64) -> bool {
         let state = &self.state;
+        if state.rolling {
+            return true;
+        }
         if state.end_position == 0 {
             return false;
         }
@@ -337,23 +353,29 @@ impl Writer {
         let storage = &*place.storage;
         self.index_time()?;
         self.active.finish(self.state.offset_slots, self.state.time_slots)?;
+        // From here on files of the new segment may be there. Should this writer die, the next one
+        // must not append to the old segment any more: the two would overlap.
+        self.state.rolling = true;
+        self.publish()?;
         let base = Offset(self.state.end_offset);
         let next = Segment::open_active(storage, &place.dir, base, Open::Create)?;
         // A writer that died in here may have left files.
         next.log.set_len(0)?;
         next.rewrite_indexes(&[], &[])?;
         storage.sync_dir(&place.dir)?;
-        self.active_id = next.log.metadata()?.id;
-        self.active = next;
-        self.unsynced.clear();
-        self.state = State {
+        let next_id = next.log.metadata()?.id;
+        let state = State {
             log_start_offset: self.state.log_start_offset,
             first_open_transaction: self.state.first_open_transaction,
             leader_epoch: self.state.leader_epoch,
             producers_digest: self.state.producers_digest,
             ..State::fresh(base, self.state.generation + 1, now_ms)
         };
-        self.publish()?;
+        self.publish_as(&state, next_id)?;
+        self.state = state;
+        self.active_id = next_id;
+        self.active = next;
+        self.unsynced.clear();
         place.store_recovery_point(owned, base)
     }
 
@@ -423,8 +445,18 @@ impl Writer {
     }
 
     fn publish(&mut self) -> Result<()> {
-        self.sequence += 1;
-        Ok(self.control.publish(&self.state, self.active_id, self.sequence)?)
+        let state = self.state.clone();
+        self.publish_as(&state, self.active_id)
+    }
+
+    /// Publishes a state. One that fails may yet have got through: the next publication takes its
+    /// number and its slot, and the last good one stays whole meanwhile.
+    fn publish_as(&mut self, state: &State, active_id: FileId) -> Result<()> {
+        let sequence = self.sequence + 1;
+        self.control.publish(state, active_id, sequence)?;
+        self.sequence = sequence;
+        self.published.clone_from(state);
+        Ok(())
     }
 
     fn remember_unsynced(&mut self) {
@@ -456,17 +488,13 @@ impl Writer {
     /// Tells every process that a write or sync has failed. Where not even that can be written,
     /// the control file goes: the next writer then trusts nothing.
     fn mark_suspect(mut self, place: &Place) {
-        // The last published state, not what the failed append made of it.
-        if let Ok(Some(reading)) = self.control.read()
-            && let Ok(metadata) = self.active.log.metadata()
-            && let Some(state) = reading.trusted(&metadata)
-        {
-            // Who is told that an append failed must not find it done later.
-            let _ = self.active.log.set_len(state.end_position);
-            self.state = State { suspect: true, ..state };
-            if self.publish().is_ok() {
-                return;
-            }
+        // Not what the failed operation made of it. The control file itself may say that, where
+        // a write failed that got far enough.
+        self.state = State { suspect: true, ..self.published.clone() };
+        // Who is told that an append failed must not find it done later.
+        let _ = self.active.log.set_len(self.state.end_position);
+        if self.publish().is_ok() {
+            return;
         }
         if let Some(path) = &place.control {
             let _ = place.storage.remove_file(path);
