@@ -6,11 +6,11 @@
 //! end: the next writer takes a whole one over and cuts a torn one off. Nothing of it was ever
 //! acknowledged.
 //!
-//! After a failed write or sync the file is given up and the partition marked suspect for every
-//! process: the kernel may have dropped pages that it still shows. The next writer writes what
-//! was not known to be durable anew, and syncs that, before it appends.
+//! After a failed write or sync the file is given up and the partition marked [suspect](super::suspect)
+//! for every process; the next writer puts it in order before it appends.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::control::{ControlFile, State};
 use super::error::{Error, Result};
@@ -25,9 +25,6 @@ use crate::storage::{self, File, FileId, Open};
 /// Bytes between two notes of the recovery point in Kafka's checkpoint file: what a crash of the
 /// machine makes the next opening check, at most, beyond what was not synced.
 const CHECKPOINT_INTERVAL_BYTES: u64 = 64 << 20;
-
-/// Bytes rewritten at a time after a failed write or sync.
-const REWRITE_BYTES: usize = 1 << 20;
 
 /// Where an append went. Durable once [`PartitionLog::sync`] has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +44,10 @@ pub(super) struct Writer {
     directory: FileId,
     /// Of the last publication.
     sequence: u64,
-    published: State,
+    pub(super) published: State,
     /// What is to be published next.
-    state: State,
-    active: Segment,
+    pub(super) state: State,
+    pub(super) active: Segment,
     active_id: FileId,
     /// Files that this process wrote and has not synced.
     unsynced: Vec<Arc<dyn File>>,
@@ -97,10 +94,13 @@ impl PartitionLog {
         for file in &files {
             if let Err(error) = file.sync_data() {
                 // The lock was not held: a sync is long, and appends went on.
-                let _ = self.with_writer(now_ms, |_, _, writer| {
+                let told = self.with_writer(now_ms, |_, _, writer| {
                     writer.state.suspect = true;
                     writer.publish()
                 });
+                if told.is_err() {
+                    self.doubt();
+                }
                 *guard(&self.writer) = None;
                 return Err(error.into());
             }
@@ -133,22 +133,34 @@ impl PartitionLog {
         let interval = u64::try_from(self.config().index_interval_bytes).unwrap_or_default();
         let mut notices = Vec::new();
         let refreshed = match slot.take() {
-            Some(writer) => writer.refresh(place, interval),
+            // What it wrote and has not synced is forgotten with it.
+            Some(writer) => writer.refresh(place, interval).inspect_err(|_| self.doubt()),
             None => Ok(None),
         };
         let writer = refreshed.and_then(|writer| match writer {
             Some(writer) => Ok(writer),
-            None => Writer::load(place, owned, interval, now_ms, &mut notices),
+            None => {
+                let doubt = self.in_doubt.load(Ordering::Relaxed);
+                let loaded = Writer::load(place, owned, interval, now_ms, doubt, &mut notices);
+                loaded.inspect(|_| self.in_doubt.store(false, Ordering::Relaxed))
+            }
         });
         self.tell(notices);
         let mut writer = writer?;
         let result = work(place, owned, &mut writer);
         if let Err(Error::Storage(_)) = &result {
-            writer.mark_suspect(place);
+            if !writer.mark_suspect(place) {
+                self.doubt();
+            }
         } else {
             *slot = Some(writer);
         }
         result
+    }
+
+    /// Remembers that what this process wrote may not be durable, where no other can be told.
+    fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Relaxed);
     }
 }
 
@@ -191,12 +203,13 @@ impl Writer {
         owned: &Owned,
         interval: u64,
         now_ms: i64,
+        in_doubt: bool,
         notices: &mut Vec<Notice>,
     ) -> Result<Self> {
         let storage = &*place.storage;
         let directory = storage::found(storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
         let path = place.control.as_ref().expect("a log to append to has a control file");
-        let control = ControlFile::open(storage, path, Open::Create)?
+        let mut control = ControlFile::open(storage, path, Open::Create)?
             .expect("a file opened to be made is there");
         let reading = control.read()?;
         let sequence = reading.as_ref().map_or(0, super::control::Reading::sequence);
@@ -219,9 +232,12 @@ impl Writer {
                         active_id,
                         unsynced: Vec::new(),
                     };
-                    writer.heal(place, notices)?;
-                    writer.take_over_tail(metadata.len, interval)?;
-                    return Ok(writer);
+                    writer.state.suspect |= in_doubt;
+                    if writer.heal(place, metadata.len, notices)? {
+                        writer.take_over_tail(interval)?;
+                        return Ok(writer);
+                    }
+                    control = writer.control;
                 }
             }
         }
@@ -265,7 +281,7 @@ impl Writer {
                 self.published.clone_from(&state);
                 self.state = state;
                 self.sequence = sequence;
-                self.take_over_tail(metadata.len, interval)?;
+                self.take_over_tail(interval)?;
                 Ok(Some(self))
             }
             _ => Ok(None),
@@ -274,7 +290,8 @@ impl Writer {
 
     /// Deals with what a writer left that died before it published: whole batches are taken over,
     /// the rest is cut off. Nothing of it was acknowledged.
-    fn take_over_tail(&mut self, len: u64, interval: u64) -> Result<()> {
+    fn take_over_tail(&mut self, interval: u64) -> Result<()> {
+        let len = self.active.log.metadata()?.len;
         if len == self.state.end_position {
             return Ok(());
         }
@@ -297,31 +314,6 @@ impl Writer {
         if len > self.state.end_position {
             self.active.log.set_len(self.state.end_position)?;
         }
-        self.publish()
-    }
-
-    /// Writes anew what a failed write or sync left in doubt.
-    fn heal(&mut self, place: &Place, notices: &mut Vec<Notice>) -> Result<()> {
-        if !self.state.suspect {
-            return Ok(());
-        }
-        let (mut position, end) = (self.state.recovery_position, self.state.end_position);
-        let mut buffer = vec![0; REWRITE_BYTES];
-        let log = &self.active.log;
-        while position < end {
-            let wanted = usize::try_from(end - position).unwrap_or(usize::MAX).min(REWRITE_BYTES);
-            log.read_exact_at(&mut buffer[..wanted], position)?;
-            log.write_all_at(&buffer[..wanted], position)?;
-            position += wanted as u64;
-        }
-        log.sync_data()?;
-        notices.push(Notice::Rewritten {
-            partition: place.partition.clone(),
-            bytes: end - self.state.recovery_position,
-        });
-        self.state.suspect = false;
-        self.state.recovery_point = self.state.end_offset;
-        self.state.recovery_position = end;
         self.publish()
     }
 
@@ -444,7 +436,7 @@ impl Writer {
         Ok(())
     }
 
-    fn publish(&mut self) -> Result<()> {
+    pub(super) fn publish(&mut self) -> Result<()> {
         let state = self.state.clone();
         self.publish_as(&state, self.active_id)
     }
@@ -483,21 +475,5 @@ impl Writer {
             place.store_recovery_point(owned, Offset(synced.offset))?;
         }
         self.publish()
-    }
-
-    /// Tells every process that a write or sync has failed. Where not even that can be written,
-    /// the control file goes: the next writer then trusts nothing.
-    fn mark_suspect(mut self, place: &Place) {
-        // Not what the failed operation made of it. The control file itself may say that, where
-        // a write failed that got far enough.
-        self.state = State { suspect: true, ..self.published.clone() };
-        // Who is told that an append failed must not find it done later.
-        let _ = self.active.log.set_len(self.state.end_position);
-        if self.publish().is_ok() {
-            return;
-        }
-        if let Some(path) = &place.control {
-            let _ = place.storage.remove_file(path);
-        }
     }
 }

@@ -23,6 +23,7 @@ mod read;
 mod recovery;
 pub mod scan;
 mod segment;
+mod suspect;
 mod time;
 
 pub use append::Appended;

@@ -1,5 +1,6 @@
 //! A partition's log as one process sees it.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::append::Writer;
@@ -103,6 +104,8 @@ pub struct PartitionLog {
     pub(super) place: Place,
     config: RwLock<Arc<TopicConfig>>,
     pub(super) writer: Mutex<Option<Writer>>,
+    /// A write or sync failed, and the control file may not say so. Changed with `writer` held.
+    pub(super) in_doubt: AtomicBool,
     /// Held through a sync; taken before `writer`.
     pub(super) sync_turn: Mutex<()>,
     pub(super) reading: Mutex<ReadCache>,
@@ -117,6 +120,7 @@ impl PartitionLog {
             place,
             config: RwLock::new(config),
             writer: Mutex::default(),
+            in_doubt: AtomicBool::new(false),
             sync_turn: Mutex::default(),
             reading: Mutex::default(),
             notices: Mutex::default(),
