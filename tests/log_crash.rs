@@ -92,12 +92,9 @@ static BATCHES: LazyLock<Vec<(Vec<Rec>, Vec<u8>)>> = LazyLock::new(|| {
         };
         (0..number % 3 + 1).map(record).collect::<Vec<_>>()
     };
-    let codec = |number: usize| {
-        if number.is_multiple_of(5) { Compression::Lz4 } else { Compression::None }
-    };
     let build = |number| {
         let records = records(number);
-        let bytes = batch(&records, codec(number));
+        let bytes = batch(&records, Compression::None);
         (records, bytes)
     };
     (0..SCRIPT.len() + 4).map(build).collect()
