@@ -161,7 +161,6 @@ enum World {
 }
 
 struct Process {
-    storage: Arc<dyn Storage>,
     laboratory: Option<SimStorage>,
     log: PartitionLog,
     cursor: Cursor,
@@ -201,12 +200,12 @@ impl Model {
             World::Laboratory(sim) => Some(sim.process()),
             World::Disk(_) => None,
         };
-        let storage = match &laboratory {
+        let storage: Arc<dyn Storage> = match &laboratory {
             Some(sim) => Arc::new(sim.clone()),
             None => self.storage(),
         };
-        let log = open(Arc::clone(&storage), &self.config);
-        Process { storage, laboratory, log, cursor: Cursor::at(Offset(0)), held: None }
+        let log = open(storage, &self.config);
+        Process { laboratory, log, cursor: Cursor::at(Offset(0)), held: None }
     }
 
     fn step(&mut self, op: Op) -> Outcome {
