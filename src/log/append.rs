@@ -41,7 +41,6 @@ pub struct Appended {
 #[derive(Debug)]
 pub(super) struct Writer {
     control: ControlFile,
-    directory: FileId,
     /// Of the last publication.
     sequence: u64,
     pub(super) published: State,
@@ -130,6 +129,7 @@ impl PartitionLog {
         let owned = place.owned.as_ref().expect("a log is written only through a place to write");
         let mut slot = guard(&self.writer);
         let _lock = self.lock(owned)?;
+        self.still_there()?;
         let interval = u64::try_from(self.config().index_interval_bytes).unwrap_or_default();
         let mut notices = Vec::new();
         let refreshed = match slot.take() {
@@ -156,6 +156,13 @@ impl PartitionLog {
             *slot = Some(writer);
         }
         result
+    }
+
+    /// Refuses a directory that was deleted, or made anew, since this log was first written.
+    fn still_there(&self) -> Result<()> {
+        let place = &self.place;
+        let found = storage::found(place.storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
+        if found == *self.directory.get_or_init(|| found) { Ok(()) } else { Err(Error::Gone) }
     }
 
     /// Remembers that what this process wrote may not be durable, where no other can be told.
@@ -207,7 +214,6 @@ impl Writer {
         notices: &mut Vec<Notice>,
     ) -> Result<Self> {
         let storage = &*place.storage;
-        let directory = storage::found(storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
         let path = place.control.as_ref().expect("a log to append to has a control file");
         let mut control = ControlFile::open(storage, path, Open::Create)?
             .expect("a file opened to be made is there");
@@ -224,7 +230,6 @@ impl Writer {
                     let active_id = metadata.id;
                     let mut writer = Self {
                         control,
-                        directory,
                         sequence,
                         published: state.clone(),
                         state,
@@ -246,7 +251,6 @@ impl Writer {
         let active_id = active.log.metadata()?.id;
         let mut writer = Self {
             control,
-            directory,
             sequence,
             published: state.clone(),
             state,
@@ -262,10 +266,6 @@ impl Writer {
     /// Learns what other processes did since; `None` if the log must be opened anew.
     fn refresh(mut self, place: &Place, interval: u64) -> Result<Option<Self>> {
         let storage = &*place.storage;
-        let directory = storage::found(storage.metadata(&place.dir))?;
-        if directory.is_none_or(|metadata| metadata.id != self.directory) {
-            return Err(Error::Gone);
-        }
         let path = place.control.as_ref().expect("a log to append to has a control file");
         let control = storage::found(storage.metadata(path))?;
         if control.is_none_or(|metadata| metadata.id != self.control.id()) {

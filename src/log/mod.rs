@@ -24,6 +24,8 @@ mod recovery;
 pub mod scan;
 mod segment;
 mod suspect;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use append::Appended;
