@@ -468,7 +468,7 @@ fn a_second_fault_strikes_soon_after_the_first() {
     let torn = |seed| Fault::MachineCrash(Loss::Random(seed));
     let faults = |seed| [Fault::Kill, FULL, torn(seed), Fault::MachineCrash(Loss::Everything)];
     for number in 0..operations() {
-        for round in 0..seeds(3, 40) {
+        for round in 0..seeds(2, 40) {
             let gap = if soak() { round + 1 } else { (number * 7 + round * 5) % 16 + 1 };
             for seed in 0..seeds(1, 16) {
                 let pick = number * 5 + gap * 3 + seed;

@@ -140,11 +140,13 @@ impl Chunk {
     }
 }
 
+/// The segments of a generation up to the active one, whose base is the second number.
+type Listed = ((u64, i64), Arc<Vec<Offset>>);
+
 /// What a process keeps between reads of a log.
 #[derive(Debug, Default)]
 pub(super) struct ReadCache {
-    /// By generation and base of the active segment.
-    segments: Option<((u64, i64), Arc<Vec<Offset>>)>,
+    segments: Option<Listed>,
     examined: Option<(storage::Metadata, View)>,
     open: Vec<Arc<Segment>>,
 }
