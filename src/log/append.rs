@@ -6,11 +6,11 @@
 //! end: the next writer takes a whole one over and cuts a torn one off. Nothing of it was ever
 //! acknowledged.
 //!
-//! After a failed write or sync the file is given up and the partition marked suspect for every
-//! process: the kernel may have dropped pages that it still shows. The next writer writes what
-//! was not known to be durable anew, and syncs that, before it appends.
+//! After a failed write or sync the file is given up and the partition marked [suspect](super::suspect)
+//! for every process; the next writer puts it in order before it appends.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::control::{ControlFile, State};
 use super::error::{Error, Result};
@@ -25,9 +25,6 @@ use crate::storage::{self, File, FileId, Open};
 /// Bytes between two notes of the recovery point in Kafka's checkpoint file: what a crash of the
 /// machine makes the next opening check, at most, beyond what was not synced.
 const CHECKPOINT_INTERVAL_BYTES: u64 = 64 << 20;
-
-/// Bytes rewritten at a time after a failed write or sync.
-const REWRITE_BYTES: usize = 1 << 20;
 
 /// Where an append went. Durable once [`PartitionLog::sync`] has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +41,12 @@ pub struct Appended {
 #[derive(Debug)]
 pub(super) struct Writer {
     control: ControlFile,
-    directory: FileId,
+    /// Of the last publication.
     sequence: u64,
-    state: State,
-    active: Segment,
+    pub(super) published: State,
+    /// What is to be published next.
+    pub(super) state: State,
+    pub(super) active: Segment,
     active_id: FileId,
     /// Files that this process wrote and has not synced.
     unsynced: Vec<Arc<dyn File>>,
@@ -94,10 +93,13 @@ impl PartitionLog {
         for file in &files {
             if let Err(error) = file.sync_data() {
                 // The lock was not held: a sync is long, and appends went on.
-                let _ = self.with_writer(now_ms, |_, _, writer| {
+                let told = self.with_writer(now_ms, |_, _, writer| {
                     writer.state.suspect = true;
                     writer.publish()
                 });
+                if told.is_err() {
+                    self.doubt();
+                }
                 *guard(&self.writer) = None;
                 return Err(error.into());
             }
@@ -127,25 +129,45 @@ impl PartitionLog {
         let owned = place.owned.as_ref().expect("a log is written only through a place to write");
         let mut slot = guard(&self.writer);
         let _lock = self.lock(owned)?;
+        self.still_there()?;
         let interval = u64::try_from(self.config().index_interval_bytes).unwrap_or_default();
         let mut notices = Vec::new();
         let refreshed = match slot.take() {
-            Some(writer) => writer.refresh(place, interval),
+            // What it wrote and has not synced is forgotten with it.
+            Some(writer) => writer.refresh(place, interval).inspect_err(|_| self.doubt()),
             None => Ok(None),
         };
         let writer = refreshed.and_then(|writer| match writer {
             Some(writer) => Ok(writer),
-            None => Writer::load(place, owned, interval, now_ms, &mut notices),
+            None => {
+                let doubt = self.in_doubt.load(Ordering::Relaxed);
+                let loaded = Writer::load(place, owned, interval, now_ms, doubt, &mut notices);
+                loaded.inspect(|_| self.in_doubt.store(false, Ordering::Relaxed))
+            }
         });
         self.tell(notices);
         let mut writer = writer?;
         let result = work(place, owned, &mut writer);
         if let Err(Error::Storage(_)) = &result {
-            writer.mark_suspect(place);
+            if !writer.mark_suspect(place) {
+                self.doubt();
+            }
         } else {
             *slot = Some(writer);
         }
         result
+    }
+
+    /// Refuses a directory that was deleted, or made anew, since this log was first written.
+    fn still_there(&self) -> Result<()> {
+        let place = &self.place;
+        let found = storage::found(place.storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
+        if found == *self.directory.get_or_init(|| found) { Ok(()) } else { Err(Error::Gone) }
+    }
+
+    /// Remembers that what this process wrote may not be durable, where no other can be told.
+    fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Relaxed);
     }
 }
 
@@ -188,12 +210,12 @@ impl Writer {
         owned: &Owned,
         interval: u64,
         now_ms: i64,
+        in_doubt: bool,
         notices: &mut Vec<Notice>,
     ) -> Result<Self> {
         let storage = &*place.storage;
-        let directory = storage::found(storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
         let path = place.control.as_ref().expect("a log to append to has a control file");
-        let control = ControlFile::open(storage, path, Open::Create)?
+        let mut control = ControlFile::open(storage, path, Open::Create)?
             .expect("a file opened to be made is there");
         let reading = control.read()?;
         let sequence = reading.as_ref().map_or(0, super::control::Reading::sequence);
@@ -208,24 +230,34 @@ impl Writer {
                     let active_id = metadata.id;
                     let mut writer = Self {
                         control,
-                        directory,
                         sequence,
+                        published: state.clone(),
                         state,
                         active,
                         active_id,
                         unsynced: Vec::new(),
                     };
-                    writer.heal(place, notices)?;
-                    writer.take_over_tail(metadata.len, interval)?;
-                    return Ok(writer);
+                    writer.state.suspect |= in_doubt;
+                    if writer.heal(place, metadata.len, notices)? {
+                        writer.take_over_tail(interval)?;
+                        return Ok(writer);
+                    }
+                    control = writer.control;
                 }
             }
         }
         let (mut state, active) = recover(place, owned, interval, now_ms, notices)?;
         state.generation = state.generation.max(generation + 1);
         let active_id = active.log.metadata()?.id;
-        let mut writer =
-            Self { control, directory, sequence, state, active, active_id, unsynced: Vec::new() };
+        let mut writer = Self {
+            control,
+            sequence,
+            published: state.clone(),
+            state,
+            active,
+            active_id,
+            unsynced: Vec::new(),
+        };
         place.store_recovery_point(owned, Offset(writer.state.recovery_point))?;
         writer.publish()?;
         Ok(writer)
@@ -234,10 +266,6 @@ impl Writer {
     /// Learns what other processes did since; `None` if the log must be opened anew.
     fn refresh(mut self, place: &Place, interval: u64) -> Result<Option<Self>> {
         let storage = &*place.storage;
-        let directory = storage::found(storage.metadata(&place.dir))?;
-        if directory.is_none_or(|metadata| metadata.id != self.directory) {
-            return Err(Error::Gone);
-        }
         let path = place.control.as_ref().expect("a log to append to has a control file");
         let control = storage::found(storage.metadata(path))?;
         if control.is_none_or(|metadata| metadata.id != self.control.id()) {
@@ -250,9 +278,10 @@ impl Writer {
         let sequence = reading.sequence();
         match reading.trusted(&metadata) {
             Some(state) if state.active_base == self.state.active_base && !state.suspect => {
+                self.published.clone_from(&state);
                 self.state = state;
                 self.sequence = sequence;
-                self.take_over_tail(metadata.len, interval)?;
+                self.take_over_tail(interval)?;
                 Ok(Some(self))
             }
             _ => Ok(None),
@@ -261,7 +290,8 @@ impl Writer {
 
     /// Deals with what a writer left that died before it published: whole batches are taken over,
     /// the rest is cut off. Nothing of it was acknowledged.
-    fn take_over_tail(&mut self, len: u64, interval: u64) -> Result<()> {
+    fn take_over_tail(&mut self, interval: u64) -> Result<()> {
+        let len = self.active.log.metadata()?.len;
         if len == self.state.end_position {
             return Ok(());
         }
@@ -287,34 +317,12 @@ impl Writer {
         self.publish()
     }
 
-    /// Writes anew what a failed write or sync left in doubt.
-    fn heal(&mut self, place: &Place, notices: &mut Vec<Notice>) -> Result<()> {
-        if !self.state.suspect {
-            return Ok(());
-        }
-        let (mut position, end) = (self.state.recovery_position, self.state.end_position);
-        let mut buffer = vec![0; REWRITE_BYTES];
-        let log = &self.active.log;
-        while position < end {
-            let wanted = usize::try_from(end - position).unwrap_or(usize::MAX).min(REWRITE_BYTES);
-            log.read_exact_at(&mut buffer[..wanted], position)?;
-            log.write_all_at(&buffer[..wanted], position)?;
-            position += wanted as u64;
-        }
-        log.sync_data()?;
-        notices.push(Notice::Rewritten {
-            partition: place.partition.clone(),
-            bytes: end - self.state.recovery_position,
-        });
-        self.state.suspect = false;
-        self.state.recovery_point = self.state.end_offset;
-        self.state.recovery_position = end;
-        self.publish()
-    }
-
     /// Whether a batch must go into a new segment. Source: Kafka's `LogSegment.shouldRoll`.
     fn is_full(&self, batch: &BatchSizes, config: &TopicConfig, now_ms: i64) -> bool {
         let state = &self.state;
+        if state.rolling {
+            return true;
+        }
         if state.end_position == 0 {
             return false;
         }
@@ -337,23 +345,29 @@ impl Writer {
         let storage = &*place.storage;
         self.index_time()?;
         self.active.finish(self.state.offset_slots, self.state.time_slots)?;
+        // From here on files of the new segment may be there. Should this writer die, the next one
+        // must not append to the old segment any more: the two would overlap.
+        self.state.rolling = true;
+        self.publish()?;
         let base = Offset(self.state.end_offset);
         let next = Segment::open_active(storage, &place.dir, base, Open::Create)?;
         // A writer that died in here may have left files.
         next.log.set_len(0)?;
         next.rewrite_indexes(&[], &[])?;
         storage.sync_dir(&place.dir)?;
-        self.active_id = next.log.metadata()?.id;
-        self.active = next;
-        self.unsynced.clear();
-        self.state = State {
+        let next_id = next.log.metadata()?.id;
+        let state = State {
             log_start_offset: self.state.log_start_offset,
             first_open_transaction: self.state.first_open_transaction,
             leader_epoch: self.state.leader_epoch,
             producers_digest: self.state.producers_digest,
             ..State::fresh(base, self.state.generation + 1, now_ms)
         };
-        self.publish()?;
+        self.publish_as(&state, next_id)?;
+        self.state = state;
+        self.active_id = next_id;
+        self.active = next;
+        self.unsynced.clear();
         place.store_recovery_point(owned, base)
     }
 
@@ -422,9 +436,19 @@ impl Writer {
         Ok(())
     }
 
-    fn publish(&mut self) -> Result<()> {
-        self.sequence += 1;
-        Ok(self.control.publish(&self.state, self.active_id, self.sequence)?)
+    pub(super) fn publish(&mut self) -> Result<()> {
+        let state = self.state.clone();
+        self.publish_as(&state, self.active_id)
+    }
+
+    /// Publishes a state. One that fails may yet have got through: the next publication takes its
+    /// number and its slot, and the last good one stays whole meanwhile.
+    fn publish_as(&mut self, state: &State, active_id: FileId) -> Result<()> {
+        let sequence = self.sequence + 1;
+        self.control.publish(state, active_id, sequence)?;
+        self.sequence = sequence;
+        self.published.clone_from(state);
+        Ok(())
     }
 
     fn remember_unsynced(&mut self) {
@@ -451,25 +475,5 @@ impl Writer {
             place.store_recovery_point(owned, Offset(synced.offset))?;
         }
         self.publish()
-    }
-
-    /// Tells every process that a write or sync has failed. Where not even that can be written,
-    /// the control file goes: the next writer then trusts nothing.
-    fn mark_suspect(mut self, place: &Place) {
-        // The last published state, not what the failed append made of it.
-        if let Ok(Some(reading)) = self.control.read()
-            && let Ok(metadata) = self.active.log.metadata()
-            && let Some(state) = reading.trusted(&metadata)
-        {
-            // Who is told that an append failed must not find it done later.
-            let _ = self.active.log.set_len(state.end_position);
-            self.state = State { suspect: true, ..state };
-            if self.publish().is_ok() {
-                return;
-            }
-        }
-        if let Some(path) = &place.control {
-            let _ = place.storage.remove_file(path);
-        }
     }
 }

@@ -73,6 +73,8 @@ pub struct State {
     pub leader_epoch: i32,
     /// A write or sync failed: what is not known to be durable must be written anew.
     pub suspect: bool,
+    /// A roll was begun: the active segment is closed, and the next one's files may be there.
+    pub rolling: bool,
     /// Digest of the idempotent producers' state at the end offset; 0 if there are none.
     pub producers_digest: u64,
 }
@@ -101,6 +103,7 @@ impl State {
             last_indexed_timestamp: -1,
             leader_epoch: 0,
             suspect: false,
+            rolling: false,
             producers_digest: 0,
         }
     }

@@ -90,7 +90,7 @@ pub fn relative(offset: Offset, base: Offset) -> Option<u32> {
 /// As the file system says.
 pub fn lookup_offset(file: &dyn File, target: u32) -> Result<Option<OffsetEntry>> {
     let slots = file.metadata()?.len / OFFSET_ENTRY_BYTES;
-    let read = |slot| Ok(OffsetEntry::from_bytes(read_slot(file, slot)?));
+    let read = |slot| Ok(read_slot(file, slot)?.map(OffsetEntry::from_bytes));
     // All zeros is an entry in the first slot only; later it is where a crash ended the file.
     let beyond = |slot, entry: &OffsetEntry| {
         entry.relative_offset > target || (slot > 0 && entry.relative_offset == 0)
@@ -104,46 +104,57 @@ pub fn lookup_offset(file: &dyn File, target: u32) -> Result<Option<OffsetEntry>
 /// As the file system says.
 pub fn lookup_time(file: &dyn File, target: i64) -> Result<Option<TimeEntry>> {
     let slots = file.metadata()?.len / TIME_ENTRY_BYTES;
-    let read = |slot| Ok(TimeEntry::from_bytes(read_slot(file, slot)?));
+    let read = |slot| Ok(read_slot(file, slot)?.map(TimeEntry::from_bytes));
     let beyond = |slot, entry: &TimeEntry| entry.timestamp >= target || is_unused(slot, entry);
     last_before(slots, read, beyond)
 }
 
-/// The last entry of a `.timeindex`.
+/// The last entry of a finished `.timeindex`; `None` where the file ends in anything else.
 ///
 /// # Errors
 /// As the file system says.
 pub fn last_time(file: &dyn File) -> Result<Option<TimeEntry>> {
-    let slots = file.metadata()?.len / TIME_ENTRY_BYTES;
-    let read = |slot| Ok(TimeEntry::from_bytes(read_slot(file, slot)?));
-    last_before(slots, read, is_unused)
+    let len = file.metadata()?.len;
+    if len == 0 || !len.is_multiple_of(TIME_ENTRY_BYTES) {
+        return Ok(None);
+    }
+    let slot = len / TIME_ENTRY_BYTES - 1;
+    let entry = read_slot(file, slot)?.map(TimeEntry::from_bytes);
+    Ok(entry.filter(|entry| !is_unused(slot, entry)))
 }
 
 fn is_unused(slot: u64, entry: &TimeEntry) -> bool {
     slot > 0 && entry.timestamp == 0 && entry.relative_offset == 0
 }
 
-fn read_slot<const BYTES: usize>(file: &dyn File, slot: u64) -> Result<[u8; BYTES]> {
+/// The bytes of a slot; `None` where a process that writes the index anew has just cut it.
+fn read_slot<const BYTES: usize>(file: &dyn File, slot: u64) -> Result<Option<[u8; BYTES]>> {
     let mut bytes = [0; BYTES];
-    file.read_exact_at(&mut bytes, slot * BYTES as u64)?;
-    Ok(bytes)
+    let mut filled = 0;
+    while filled < BYTES {
+        match file.read_at(&mut bytes[filled..], slot * BYTES as u64 + filled as u64)? {
+            0 => return Ok(None),
+            count => filled += count,
+        }
+    }
+    Ok(Some(bytes))
 }
 
 /// Binary search for the last entry that `beyond` is false of.
 fn last_before<Entry: Copy>(
     slots: u64,
-    read: impl Fn(u64) -> Result<Entry>,
+    read: impl Fn(u64) -> Result<Option<Entry>>,
     beyond: impl Fn(u64, &Entry) -> bool,
 ) -> Result<Option<Entry>> {
     let (mut low, mut high, mut best) = (0, slots, None);
     while low < high {
         let middle = low + (high - low) / 2;
-        let entry = read(middle)?;
-        if beyond(middle, &entry) {
-            high = middle;
-        } else {
-            best = Some(entry);
-            low = middle + 1;
+        match read(middle)?.filter(|entry| !beyond(middle, entry)) {
+            Some(entry) => {
+                best = Some(entry);
+                low = middle + 1;
+            }
+            None => high = middle,
         }
     }
     Ok(best)

@@ -23,6 +23,9 @@ mod read;
 mod recovery;
 pub mod scan;
 mod segment;
+mod suspect;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use append::Appended;

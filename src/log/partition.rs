@@ -1,13 +1,14 @@
 //! A partition's log as one process sees it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::append::Writer;
 use super::checkpoint::{self, LOG_STARTS, RECOVERY_POINTS};
 use super::error::Result;
 use super::read::ReadCache;
 use crate::model::{Offset, TopicConfig, TopicPartition};
-use crate::storage::{self, LockGuard, LockKind, LockRange, LockTable, Storage, Wait};
+use crate::storage::{self, FileId, LockGuard, LockKind, LockRange, LockTable, Storage, Wait};
 
 /// Where a partition's files are, and what this process may do with them.
 #[derive(Debug, Clone)]
@@ -103,6 +104,10 @@ pub struct PartitionLog {
     pub(super) place: Place,
     config: RwLock<Arc<TopicConfig>>,
     pub(super) writer: Mutex<Option<Writer>>,
+    /// A write or sync failed, and the control file may not say so. Changed with `writer` held.
+    pub(super) in_doubt: AtomicBool,
+    /// The directory that was appended to first: one made anew under its name is another log.
+    pub(super) directory: OnceLock<FileId>,
     /// Held through a sync; taken before `writer`.
     pub(super) sync_turn: Mutex<()>,
     pub(super) reading: Mutex<ReadCache>,
@@ -117,6 +122,8 @@ impl PartitionLog {
             place,
             config: RwLock::new(config),
             writer: Mutex::default(),
+            in_doubt: AtomicBool::new(false),
+            directory: OnceLock::new(),
             sync_turn: Mutex::default(),
             reading: Mutex::default(),
             notices: Mutex::default(),

@@ -140,10 +140,13 @@ impl Chunk {
     }
 }
 
+/// The segments of a generation up to the active one, whose base is the second number.
+type Listed = ((u64, i64), Arc<Vec<Offset>>);
+
 /// What a process keeps between reads of a log.
 #[derive(Debug, Default)]
 pub(super) struct ReadCache {
-    segments: Option<(u64, Arc<Vec<Offset>>)>,
+    segments: Option<Listed>,
     examined: Option<(storage::Metadata, View)>,
     open: Vec<Arc<Segment>>,
 }
@@ -154,11 +157,13 @@ impl PartitionLog {
     /// # Errors
     /// [`Error::Gone`] where the partition is not there any more.
     pub fn view(&self) -> Result<View> {
-        // A deletion or a roll between two looks makes a second round necessary, never a third.
-        for _ in 0..3 {
+        // A deletion or a roll between two looks makes a second round necessary, never a third;
+        // so does an open segment in whose place another file is by now.
+        for round in 0..3 {
             match self.published_view() {
                 Ok(Some(view)) => return Ok(view),
-                Ok(None) => break,
+                Ok(None) if round > 0 => break,
+                Ok(None) => guard(&self.reading).open.clear(),
                 Err(Error::Storage(error)) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
@@ -187,15 +192,17 @@ impl PartitionLog {
 
     /// The segments up to the active one, listed once a generation.
     fn segments_of(&self, state: &State) -> Result<Arc<Vec<Offset>>> {
-        if let Some((generation, segments)) = &guard(&self.reading).segments
-            && *generation == state.generation
+        // A generation that was begun without the old control file may have been there before.
+        let of = (state.generation, state.active_base);
+        if let Some((listed, segments)) = &guard(&self.reading).segments
+            && *listed == of
         {
             return Ok(Arc::clone(segments));
         }
         let mut segments = list_segments(&*self.place.storage, &self.place.dir)?;
         segments.retain(|base| base.0 <= state.active_base);
         let segments = Arc::new(segments);
-        guard(&self.reading).segments = Some((state.generation, Arc::clone(&segments)));
+        guard(&self.reading).segments = Some((of, Arc::clone(&segments)));
         Ok(segments)
     }
 
@@ -297,7 +304,14 @@ impl PartitionLog {
                 return Ok(Some(chunk));
             }
             match view.segment_after(segment.base_offset) {
-                Some(next) => (segment, position) = (self.segment(next)?, 0),
+                Some(next) => {
+                    segment = self.segment(next)?;
+                    // Compaction may have died before it removed what its new segment covers.
+                    position = match next < cursor.offset {
+                        true => segment.position_of(cursor.offset, self.end_of(view, &segment)?)?,
+                        false => 0,
+                    };
+                }
                 None => {
                     // Offsets at the end may have been compacted away.
                     cursor.offset = end;

@@ -16,6 +16,7 @@ use super::names::{self, CLEANED, DELETED, INDEX, LOG, SWAP, TIME_INDEX};
 use super::partition::{Notice, Owned, Place};
 use super::scan::{Check, Found, Scanner};
 use super::segment::{Segment, list_segments, path_in};
+use super::suspect::rewrite;
 use crate::model::Offset;
 use crate::storage::{self, File, Kind, Open, Storage};
 
@@ -198,11 +199,14 @@ pub(super) fn recover(
     if segments.is_empty() {
         let base = log_start.unwrap_or_default();
         Segment::open_active(storage, &place.dir, base, Open::Create)?;
-        storage.sync_dir(&place.dir)?;
         segments.push(base);
     }
-    let first = first_to_check(&segments, place.recovery_point()?);
+    // A writer that died may have made names that are not durable yet.
+    storage.sync_dir(&place.dir)?;
+    let recovery_point = place.recovery_point()?;
+    let first = first_to_check(&segments, recovery_point);
     let mut epochs = LeaderEpochs::read(storage, &place.dir)?;
+    let mut epoch = epochs.latest();
     let mut last = None;
     for (number, base) in segments.iter().enumerate().skip(first) {
         let segment = Segment::open_active(storage, &place.dir, *base, Open::Write)?;
@@ -212,13 +216,23 @@ pub(super) fn recover(
         }
         segment.rewrite_indexes(&facts.offsets, &facts.times)?;
         let fault = facts.fault.take();
+        epoch = epoch.max(facts.leader_epoch);
         if fault.is_some() {
+            // Before the cut: who dies in between leaves an epoch too many, never one too few. And
+            // never one that records had which are cut off here.
+            epoch += 1;
+            epochs.truncate_to(facts.end_offset);
+            epochs.begin(epoch, facts.end_offset);
+            epochs.write(storage, &place.dir)?;
             let later = &segments[number + 1..];
             notices.push(cut(place, owned, &segment, facts.end_position, later, now_ms)?);
-            epochs.truncate_to(facts.end_offset);
-            epochs.begin(epochs.latest() + 1, facts.end_offset);
-            epochs.write(storage, &place.dir)?;
         }
+        // A sync may have failed since the machine started, and nobody been told.
+        let from = match number == first {
+            true => segment.position_of(recovery_point, facts.end_position)?,
+            false => 0,
+        };
+        rewrite(&*segment.log, from, facts.end_position)?;
         segment.finish(facts.offsets.len() as u64, facts.times.len() as u64)?;
         last = Some((segment, facts));
         if fault.is_some() {
@@ -239,7 +253,7 @@ pub(super) fn recover(
     state.offset_slots = facts.offsets.len() as u64;
     state.time_slots = facts.times.len() as u64;
     state.last_indexed_timestamp = facts.times.last().map_or(-1, |entry| entry.timestamp);
-    state.leader_epoch = epochs.latest().max(facts.leader_epoch);
+    state.leader_epoch = epoch;
     Ok((state, segment))
 }
 
@@ -258,7 +272,7 @@ fn cut(
     for dir in [owned.cut_dir.as_str(), kept.as_str()] {
         match storage.create_dir(dir) {
             Err(error) if !error.already_exists() => return Err(error.into()),
-            _ => {}
+            _ => storage.sync_dir(dir.rsplit_once('/').map_or("", |(parent, _)| parent))?,
         }
     }
     let len = segment.log.metadata()?.len;

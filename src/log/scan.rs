@@ -60,6 +60,7 @@ impl<'f> Scanner<'f> {
     ///
     /// # Errors
     /// As the file system says.
+    #[expect(clippy::should_implement_trait, reason = "an iterator can't lend its buffer")]
     pub fn next(&mut self) -> Result<Option<Found<'_>>> {
         let position = self.position;
         if position >= self.end {

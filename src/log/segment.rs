@@ -152,8 +152,9 @@ impl Segment {
         }
     }
 
-    /// Cuts the indexes to what was written to them, so that a file never ends in entries of a
-    /// writer that died before it published them, and makes all three files durable.
+    /// Gives the indexes the length of what was written to them, and makes all three files durable.
+    /// So a file never ends in entries of a writer that died before it published them; and one
+    /// that lost entries ends in zeros, which say so.
     pub(super) fn finish(&self, offset_slots: u64, time_slots: u64) -> Result<()> {
         self.log.sync_data()?;
         for (file, len) in [
@@ -161,7 +162,7 @@ impl Segment {
             (&self.time_index, time_slots * TIME_ENTRY_BYTES),
         ] {
             if let Some(file) = file {
-                if file.metadata()?.len > len {
+                if file.metadata()?.len != len {
                     file.set_len(len)?;
                 }
                 file.sync_data()?;

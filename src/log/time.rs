@@ -46,8 +46,13 @@ impl PartitionLog {
         let Some(file) = &segment.time_index else {
             return Ok(true);
         };
-        // An empty index of a finished segment tells nothing.
-        Ok(index::last_time(&**file)?.is_none_or(|last| last.timestamp >= timestamp))
+        // Without a last entry, or with a false one, the index of a finished segment tells nothing.
+        match index::last_time(&**file)? {
+            Some(last) if last.timestamp < timestamp => {
+                Ok(place_of(segment, last, self.end_of(view, segment)?)?.is_none())
+            }
+            _ => Ok(true),
+        }
     }
 
     fn search_segment(
@@ -57,15 +62,12 @@ impl PartitionLog {
         timestamp: i64,
     ) -> Result<Option<TimedOffset>> {
         let end = self.end_of(view, segment)?;
-        let start = match &segment.time_index {
-            Some(file) => match index::lookup_time(&**file, timestamp)? {
-                Some(entry) => {
-                    let offset = segment.base_offset + i64::from(entry.relative_offset);
-                    let position = segment.position_of(offset, end)?;
-                    if confirms(segment, position, end, entry)? { position } else { 0 }
-                }
-                None => 0,
-            },
+        let entry = match &segment.time_index {
+            Some(file) => index::lookup_time(&**file, timestamp)?,
+            None => None,
+        };
+        let start = match entry {
+            Some(entry) => place_of(segment, entry, end)?.unwrap_or(0),
             None => 0,
         };
         let mut scanner = Scanner::new(&*segment.log, start, end, Check::Crc);
@@ -102,14 +104,16 @@ impl PartitionLog {
     }
 }
 
-/// Whether the batch at a position is the one that an entry of the time index names.
-fn confirms(segment: &Segment, position: u64, end: u64, entry: index::TimeEntry) -> Result<bool> {
-    let mut scanner = Scanner::new(&*segment.log, position, end, Check::Crc);
+/// Where the batch begins that an entry of the time index names; `None` if there is no such batch.
+fn place_of(segment: &Segment, entry: index::TimeEntry, end: u64) -> Result<Option<u64>> {
     let expected = segment.base_offset + i64::from(entry.relative_offset);
-    Ok(matches!(
+    let position = segment.position_of(expected, end)?;
+    let mut scanner = Scanner::new(&*segment.log, position, end, Check::Crc);
+    let confirmed = matches!(
         scanner.next()?,
         Some(Found::Batch { batch, .. })
             if batch.max_timestamp() == entry.timestamp
                 && (batch.base_offset()..=batch.last_offset()).contains(&expected)
-    ))
+    );
+    Ok(confirmed.then_some(position))
 }
