@@ -20,6 +20,7 @@
 pub mod broker;
 pub mod clock;
 pub mod cluster;
+pub mod inspect;
 pub mod log;
 pub mod model;
 pub mod record;

@@ -70,6 +70,12 @@ impl View {
         self.state.end_position
     }
 
+    /// Entries of the last segment's `.index` and `.timeindex`, of a published view.
+    #[must_use]
+    pub const fn index_slots(&self) -> (u64, u64) {
+        (self.state.offset_slots, self.state.time_slots)
+    }
+
     pub(super) const fn state(&self) -> &State {
         &self.state
     }
@@ -154,20 +160,28 @@ impl PartitionLog {
     /// # Errors
     /// [`Error::Gone`] where the partition is not there any more.
     pub fn view(&self) -> Result<View> {
-        // A deletion or a roll between two looks makes a second round necessary, never a third.
-        for _ in 0..3 {
-            match self.published_view() {
-                Ok(Some(view)) => return Ok(view),
-                Ok(None) => break,
-                Err(Error::Storage(error)) if error.is_not_found() => {}
-                Err(error) => return Err(error),
-            }
+        match self.published_view()? {
+            Some(view) => Ok(view),
+            None => self.examined_view(),
         }
-        self.examined_view()
     }
 
-    /// The state that the control file publishes; `None` if there is none to trust.
-    fn published_view(&self) -> Result<Option<View>> {
+    /// The log as the control file publishes it; `None` if there is none to trust.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn published_view(&self) -> Result<Option<View>> {
+        // A deletion or a roll between two looks makes a second round necessary, never a third.
+        for _ in 0..3 {
+            match self.published_view_once() {
+                Err(Error::Storage(error)) if error.is_not_found() => {}
+                view => return view,
+            }
+        }
+        Ok(None)
+    }
+
+    fn published_view_once(&self) -> Result<Option<View>> {
         let Some(path) = &self.place.control else {
             return Ok(None);
         };
