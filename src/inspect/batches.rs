@@ -268,10 +268,21 @@ impl<'f> BatchWalk<'f> {
         Ok(end_of_used(self.file, self.position, self.end)? == self.position)
     }
 
-    /// Whether the bytes at the walk's position can be the front of a batch that begins at or
-    /// after an offset: what of it is there may be less than a field.
+    /// Whether the bytes from the walk's position to the end can be the front of a batch that
+    /// begins at or after an offset: what of it is there may be less than a field. They can't be
+    /// if their crc is right: then nothing is missing, and the length is wrong.
     pub(super) fn can_be_front(&mut self, from: Offset, base: Offset) -> Result<bool> {
         self.fill(HEADER_BYTES)?;
+        let mut header = [0; HEADER_BYTES];
+        if let Some(front) = self.buffered().first_chunk() {
+            header = *front;
+            header[LENGTH_AT].copy_from_slice(&HEADER_ALONE);
+        }
+        if let Ok(Frame::Whole(batch)) = Batch::at_front(&header)
+            && crc_of(self.file, self.position, self.end - self.position)? == batch.crc()
+        {
+            return Ok(false);
+        }
         let bytes = self.buffered();
         let offset = bytes.first_chunk().map(|bytes| Offset(i64::from_be_bytes(*bytes)));
         let length = prefix(bytes).is_none_or(|(_, length)| length >= 49);
@@ -345,7 +356,7 @@ fn crc_of(file: &dyn File, position: u64, size: u64) -> Result<u32> {
 /// The position after the last byte that is no zero between one position and another; the first
 /// position where all are zeros.
 pub(super) fn end_of_used(file: &dyn File, start: u64, end: u64) -> Result<u64> {
-    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let mut piece = vec![0; ZEROS.len()];
     let (mut position, mut used) = (start, start);
     while position < end {

@@ -33,6 +33,8 @@ pub(super) struct Beside<'p> {
     pub(super) files: &'p [DirEntry],
     /// Base offsets of the segments, in order.
     pub(super) segments: &'p [Offset],
+    /// The end of the log, where nothing is published and it was found out.
+    pub(super) end: Option<Offset>,
 }
 
 impl Beside<'_> {
@@ -69,7 +71,7 @@ impl Beside<'_> {
         findings: &mut Findings,
     ) -> Result<()> {
         let next = self.segments.iter().copied().find(|segment| *segment > base);
-        self.open(name, |file| verify_txn_index(file, base, next, findings))
+        self.open(name, |file| verify_txn_index(file, base, next, self.end, findings))
     }
 
     fn open(&self, name: &str, check: impl FnOnce(&dyn File) -> Result<()>) -> Result<()> {
@@ -158,6 +160,7 @@ fn verify_txn_index(
     file: &dyn File,
     base: Offset,
     next_base: Option<Offset>,
+    log_end: Option<Offset>,
     findings: &mut Findings,
 ) -> Result<()> {
     let path = file.display();
@@ -170,25 +173,14 @@ fn verify_txn_index(
     let mut piece = vec![0; READ_BYTES];
     loop {
         let count = read_up_to(file, &mut piece, position)?;
-        for entry in piece[..count].chunks_exact(TXN_ENTRY_BYTES) {
-            let (version, offsets) = (i16::from_be_bytes([entry[0], entry[1]]), &entry[10..]);
-            let field = |at: usize| {
-                let bytes = offsets.get(at..).and_then(<[u8]>::first_chunk);
-                Offset(bytes.map_or(-1, |bytes| i64::from_be_bytes(*bytes)))
-            };
-            let (first_offset, last_offset) = (field(0), field(8));
-            let problem = if version != 0 {
-                Some("the entry's version is not 0")
-            } else if first_offset > last_offset || first_offset < Offset::ZERO {
-                Some("the entry's transaction ends before it begins")
-            } else if last_offset <= last || next_base.is_some_and(|next| last_offset >= next) {
-                Some("the entry's last offset does not rise, or is not in the segment")
-            } else {
-                last = last_offset;
-                None
-            };
-            if let Some(problem) = problem {
-                findings.damage(path, position, Problem::Malformed(problem));
+        for bytes in piece[..count].chunks_exact(TXN_ENTRY_BYTES) {
+            match check_txn_entry(bytes, last, next_base) {
+                Ok(found) => last = found,
+                Err(problem) => findings.damage(path, position, Problem::Malformed(problem)),
+            }
+            if next_base.is_none() && log_end.is_some_and(|end| last >= end) {
+                findings.note(path, position, Problem::EntriesPastEnd);
+                return Ok(());
             }
             position += TXN_ENTRY_BYTES as u64;
         }
@@ -196,4 +188,27 @@ fn verify_txn_index(
             return Ok(());
         }
     }
+}
+
+/// The last offset of an entry that follows one with the last offset `after`.
+fn check_txn_entry(
+    bytes: &[u8],
+    after: Offset,
+    next_base: Option<Offset>,
+) -> std::result::Result<Offset, &'static str> {
+    let offset = |at: usize| {
+        let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
+        Offset(bytes.map_or(-1, |bytes| i64::from_be_bytes(*bytes)))
+    };
+    let (first, last, last_stable) = (offset(10), offset(18), offset(26));
+    if !bytes.starts_with(&[0, 0]) {
+        return Err("the entry's version is not 0");
+    }
+    if first < Offset::ZERO || first > last || last_stable > last.next() {
+        return Err("the entry's offsets are out of order");
+    }
+    if last <= after || next_base.is_some_and(|next| last >= next) {
+        return Err("the entry's last offset does not rise, or is not in the segment");
+    }
+    Ok(last)
 }

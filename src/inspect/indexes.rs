@@ -386,10 +386,13 @@ impl<'f> TimeCheck<'f> {
 
     /// Deals with the entries that the walk did not come to.
     pub(super) fn finish(mut self, end: WalkEnd, findings: &mut Findings) -> Result<()> {
-        let base = self.base;
+        let (base, largest) = (self.base, self.largest);
         let offset_of = |entry: &TimeEntry| base + i64::from(entry.relative_offset);
+        // What was noted after all that is there had a larger timestamp than all that is there.
         self.entries.finish(
-            |entry| end.may_have_lost && offset_of(entry) >= end.offset,
+            |entry| {
+                end.may_have_lost && offset_of(entry) >= end.offset && entry.timestamp > largest
+            },
             |entry| {
                 let offset = offset_of(entry);
                 let is_unknown = end.unknown_from.is_some_and(|from| offset >= from);

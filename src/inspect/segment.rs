@@ -131,10 +131,15 @@ impl<'s, 'o> Look<'s, 'o> {
     fn batch(&mut self, at: u64, batch: &Batch<'_>, bytes: u64, is_whole: bool) -> Result<()> {
         let (path, last_offset) = (self.log.display(), batch.last_offset());
         self.counts.batches += 1;
-        self.expect(at, batch.base_offset());
+        self.counts.records += match batch.attributes().is_control() {
+            true => 0,
+            false => u64::try_from(batch.records_count()).unwrap_or_default(),
+        };
         if index::relative(last_offset, self.base).is_none() && last_offset >= self.base {
             self.findings.damage(path, at, Problem::TooFar { last_offset });
+            return self.skip_to(at + bytes);
         }
+        self.expect(at, batch.base_offset());
         if is_whole {
             if let Some((severity, what)) = check_records(batch, &mut self.scratch) {
                 match severity {
@@ -144,9 +149,6 @@ impl<'s, 'o> Look<'s, 'o> {
             }
         } else {
             self.findings.note(path, at, Problem::LargeBatch { bytes });
-        }
-        if !batch.attributes().is_control() {
-            self.counts.records += u64::try_from(batch.records_count()).unwrap_or_default();
         }
         self.come_to(batch.next_offset());
         let walked = Walked {
@@ -204,7 +206,10 @@ impl<'s, 'o> Look<'s, 'o> {
         let path = self.log.display();
         let bytes = self.known.end_position - at;
         self.skip_to(at)?;
-        if self.known.may_be_torn && walk.rest_is_zero()? {
+        let can_be_torn = self.known.may_be_torn
+            && fault == Fault::Incomplete
+            && walk.can_be_front(self.expected, self.base)?;
+        if self.known.may_be_torn && !can_be_torn && walk.rest_is_zero()? {
             self.findings.note(path, at, Problem::ZeroTail { bytes });
             return Ok(After::Torn);
         }
@@ -217,11 +222,7 @@ impl<'s, 'o> Look<'s, 'o> {
             }
             return Ok(After::GoOn(next));
         }
-        let is_torn = self.known.may_be_torn
-            && search == Search::Nothing
-            && fault == Fault::Incomplete
-            && walk.can_be_front(self.expected, self.base)?;
-        if is_torn {
+        if can_be_torn && search == Search::Nothing {
             self.findings.note(path, at, Problem::TornTail { bytes });
             return Ok(After::Torn);
         }

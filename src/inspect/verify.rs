@@ -56,7 +56,13 @@ pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Re
         let is_last = listing.segments.last() == Some(&base);
         verification.segment(base, is_last, progress)?;
     }
-    let beside = Beside { place, files: &listing.files, segments: &listing.segments };
+    let end = verification.end.as_ref().map(|(end, _)| end.offset);
+    let beside = Beside {
+        place,
+        files: &listing.files,
+        segments: &listing.segments,
+        end: end.filter(|_| verification.published.is_none()),
+    };
     match place.only_segment {
         None => {
             verification.hold_to_recovery_point()?;
