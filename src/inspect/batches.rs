@@ -5,6 +5,7 @@
 //! and no unfinished tail. Buffers are bounded: of a batch larger than [`WHOLE_BATCH_BYTES_MAX`]
 //! only the crc is taken, piece by piece.
 
+use super::pieces::{crc_of, end_of_used, read_up_to};
 use crate::log::{Fault, index};
 use crate::model::{Compression, Offset};
 use crate::record::{Batch, CorruptBatch, FRAME_PREFIX_BYTES, Frame, HEADER_BYTES};
@@ -15,7 +16,7 @@ const READ_BYTES: usize = 1 << 20;
 /// Bytes of the largest batch that is held whole.
 const WHOLE_BATCH_BYTES_MAX: usize = 64 << 20;
 /// Where the crc of a batch begins to count.
-const CRC_COVERS_FROM: usize = 21;
+const CRC_COVERS_FROM: u64 = 21;
 /// Where the length field of a batch is.
 const LENGTH_AT: std::ops::Range<usize> = 8..FRAME_PREFIX_BYTES;
 /// The length field of a batch without records: makes a header alone one that can be looked at.
@@ -136,7 +137,7 @@ impl<'f> BatchWalk<'f> {
     fn large(&mut self, size: u64) -> Result<Step<'_>> {
         let position = self.position;
         let start = (position - self.buffer_position) as usize;
-        let found = crc_of(self.file, position, size)?;
+        let found = self.crc_at(position, size)?;
         let cut_short = Step::Fault { position, fault: Fault::Incomplete };
         let Some(header) = self.buffer.get_mut(start..start + HEADER_BYTES) else {
             return Ok(cut_short);
@@ -252,7 +253,7 @@ impl<'f> BatchWalk<'f> {
             return Ok(false);
         }
         let cost = size.min(self.search_bytes_left);
-        let is_sound = cost == size && crc_of(self.file, position, size)? == batch.crc();
+        let is_sound = cost == size && self.crc_at(position, size)? == batch.crc();
         if !is_sound {
             self.search_bytes_left -= cost;
         }
@@ -279,7 +280,7 @@ impl<'f> BatchWalk<'f> {
             header[LENGTH_AT].copy_from_slice(&HEADER_ALONE);
         }
         if let Ok(Frame::Whole(batch)) = Batch::at_front(&header)
-            && crc_of(self.file, self.position, self.end - self.position)? == batch.crc()
+            && self.crc_at(self.position, self.end - self.position)? == batch.crc()
         {
             return Ok(false);
         }
@@ -287,6 +288,11 @@ impl<'f> BatchWalk<'f> {
         let offset = bytes.first_chunk().map(|bytes| Offset(i64::from_be_bytes(*bytes)));
         let length = prefix(bytes).is_none_or(|(_, length)| length >= 49);
         Ok(length && offset.is_none_or(|o| o >= from && index::relative(o, base).is_some()))
+    }
+
+    /// What the crc of a batch would be.
+    fn crc_at(&self, position: u64, size: u64) -> Result<u32> {
+        crc_of(self.file, position + CRC_COVERS_FROM, position + size)
     }
 
     /// The bytes in hand from the walk's position on.
@@ -334,54 +340,4 @@ fn check_header(batch: &Batch<'_>, found: u32) -> std::result::Result<(), Corrup
         found if found < 0 => Err(CorruptBatch::RecordsCount { found, bytes: 0, max: 0 }),
         _ => Ok(()),
     }
-}
-
-/// CRC-32C of a batch in a file, piece by piece.
-fn crc_of(file: &dyn File, position: u64, size: u64) -> Result<u32> {
-    let end = position + size;
-    let (mut position, mut crc) = (position + CRC_COVERS_FROM as u64, 0);
-    let mut piece = vec![0; READ_BYTES.min((end - position) as usize)];
-    while position < end {
-        let wanted = piece.len().min((end - position) as usize);
-        let count = read_up_to(file, &mut piece[..wanted], position)?;
-        if count == 0 {
-            break;
-        }
-        crc = crc32c::crc32c_append(crc, &piece[..count]);
-        position += count as u64;
-    }
-    Ok(crc)
-}
-
-/// The position after the last byte that is no zero between one position and another; the first
-/// position where all are zeros.
-pub(super) fn end_of_used(file: &dyn File, start: u64, end: u64) -> Result<u64> {
-    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-    let mut piece = vec![0; ZEROS.len()];
-    let (mut position, mut used) = (start, start);
-    while position < end {
-        let wanted = piece.len().min(usize::try_from(end - position).unwrap_or(usize::MAX));
-        let count = read_up_to(file, &mut piece[..wanted], position)?;
-        if count == 0 {
-            break;
-        }
-        if piece[..count] != ZEROS[..count] {
-            let last = piece[..count].iter().rposition(|byte| *byte != 0).unwrap_or_default();
-            used = position + last as u64 + 1;
-        }
-        position += count as u64;
-    }
-    Ok(used)
-}
-
-/// Fills a buffer as far as the file goes.
-pub(super) fn read_up_to(file: &dyn File, buffer: &mut [u8], position: u64) -> Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], position + filled as u64)? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Ok(filled)
 }

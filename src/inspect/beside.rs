@@ -8,8 +8,8 @@
 //!
 //! Source: Kafka's `ProducerStateManager`, `AbortedTxn` and `PartitionMetadataFile`.
 
-use super::batches::read_up_to;
 use super::finding::{Findings, Problem, Severity};
+use super::pieces::{crc_of, read_up_to};
 use crate::log::epochs::LeaderEpochs;
 use crate::log::{Place, names};
 use crate::model::{Offset, Uuid, limits};
@@ -134,16 +134,7 @@ fn verify_snapshot(file: &dyn File, findings: &mut Findings) -> Result<()> {
         findings.damage(path, 0, Problem::Malformed("its version is not 1"));
         return Ok(());
     }
-    let (mut found, mut position) = (0, SNAPSHOT_CRC_FROM);
-    let mut piece = vec![0; READ_BYTES];
-    loop {
-        let count = read_up_to(file, &mut piece, position)?;
-        if count == 0 {
-            break;
-        }
-        found = crc32c::crc32c_append(found, &piece[..count]);
-        position += count as u64;
-    }
+    let found = crc_of(file, SNAPSHOT_CRC_FROM, len)?;
     let expected = u32::from_be_bytes([c0, c1, c2, c3]);
     let count = i32::from_be_bytes([n0, n1, n2, n3]);
     let bytes = u64::try_from(count).ok().map(|count| count * SNAPSHOT_ENTRY_BYTES);

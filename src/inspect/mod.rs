@@ -6,8 +6,11 @@
 
 mod batches;
 mod beside;
+mod entries;
 mod finding;
 mod indexes;
+mod pieces;
+mod problem;
 mod segment;
 mod verify;
 
