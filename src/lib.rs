@@ -21,6 +21,7 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod inspect;
 pub mod log;
 pub mod model;
 pub mod record;

@@ -258,6 +258,12 @@ impl ForeignLog {
         Ok(Self { log })
     }
 
+    /// The log, for what looks at its files.
+    #[must_use]
+    pub const fn log(&self) -> &Arc<PartitionLog> {
+        &self.log
+    }
+
     /// A reader of it.
     ///
     /// # Errors

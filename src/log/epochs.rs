@@ -44,7 +44,9 @@ impl LeaderEpochs {
         Ok(text.and_then(|text| Self::parse(&text)).unwrap_or_default())
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The epochs that the text of such a file holds; `None` where it is malformed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let mut entries = Vec::new();
         for line in checkpoint::parse_lines(text)? {
             let (epoch, start) = line.split_once(' ')?;

@@ -43,8 +43,17 @@ pub struct Owned {
 }
 
 impl Place {
+    /// The path of a file of the partition's directory.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> String {
+        super::segment::path_in(&self.dir, name)
+    }
+
     /// Everything below is durable, by the checkpoint; 0 where it says nothing.
-    pub(super) fn recovery_point(&self) -> Result<Offset> {
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn recovery_point(&self) -> Result<Offset> {
         Ok(self.checkpointed(RECOVERY_POINTS)?.unwrap_or_default())
     }
 
@@ -134,6 +143,12 @@ impl PartitionLog {
     #[must_use]
     pub fn partition(&self) -> &TopicPartition {
         &self.place.partition
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The topic's configuration.

@@ -70,6 +70,12 @@ impl View {
         self.state.end_position
     }
 
+    /// Entries of the last segment's `.index` and `.timeindex`, of a published view.
+    #[must_use]
+    pub const fn index_slots(&self) -> (u64, u64) {
+        (self.state.offset_slots, self.state.time_slots)
+    }
+
     pub(super) const fn state(&self) -> &State {
         &self.state
     }
@@ -157,22 +163,30 @@ impl PartitionLog {
     /// # Errors
     /// [`Error::Gone`] where the partition is not there any more.
     pub fn view(&self) -> Result<View> {
+        match self.published_view()? {
+            Some(view) => Ok(view),
+            None => self.examined_view(),
+        }
+    }
+
+    /// The log as the control file publishes it; `None` if there is none to trust.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn published_view(&self) -> Result<Option<View>> {
         // A deletion or a roll between two looks makes a second round necessary, never a third;
         // so does an open segment in whose place another file is by now.
         for round in 0..3 {
-            match self.published_view() {
-                Ok(Some(view)) => return Ok(view),
-                Ok(None) if round > 0 => break,
-                Ok(None) => guard(&self.reading).open.clear(),
+            match self.published_view_once() {
+                Ok(None) if round == 0 => guard(&self.reading).open.clear(),
                 Err(Error::Storage(error)) if error.is_not_found() => {}
-                Err(error) => return Err(error),
+                view => return view,
             }
         }
-        self.examined_view()
+        Ok(None)
     }
 
-    /// The state that the control file publishes; `None` if there is none to trust.
-    fn published_view(&self) -> Result<Option<View>> {
+    fn published_view_once(&self) -> Result<Option<View>> {
         let Some(path) = &self.place.control else {
             return Ok(None);
         };

@@ -1,0 +1,18 @@
+//! Looking into logs, also those of a dead directory: verifying them.
+//!
+//! Nothing in here changes a file, takes a lock or maps what nobody has validated. Whatever the
+//! bytes are, memory stays bounded: files are walked through buffers, indexes beside the log.
+//! Uses `log` and what stands below it, never the broker.
+
+mod batches;
+mod beside;
+mod entries;
+mod finding;
+mod indexes;
+mod pieces;
+mod problem;
+mod segment;
+mod verify;
+
+pub use finding::{Finding, Problem, Report, Severity};
+pub use verify::{bytes_to_verify, verify_partition};

@@ -1,0 +1,248 @@
+//! Verifying a partition: every byte of its files that can be held to another.
+//!
+//! What counts as damage depends on what is known of the end. Where a control file can be trusted,
+//! all before the published end must be sound, and what follows it is of no consequence. Where
+//! none can be, the last segment may end in a batch that was never finished, or in zeros: what is
+//! left of a writer or machine that stopped. Anything else is damage, and so is an end below the
+//! recovery point, up to which all was on disk.
+//!
+//! Readers and writers go on meanwhile: nothing is locked.
+
+use super::beside::Beside;
+use super::finding::{Findings, Problem, Report, Severity};
+use super::segment::{Counts, Known, SegmentEnd, verify_segment};
+use crate::log::{PartitionLog, Place, Result, Segment, View, names};
+use crate::model::Offset;
+use crate::storage::{self, DirEntry, Kind};
+
+/// Bytes that [`verify_partition`] will walk, to measure its progress by.
+///
+/// # Errors
+/// As the file system says.
+pub fn bytes_to_verify(log: &PartitionLog) -> Result<u64> {
+    let place = log.place();
+    let mut bytes = 0;
+    for base in Listing::of(place)?.chosen(place) {
+        let path = place.path_of(&names::segment_file(base, names::LOG));
+        bytes += storage::found(place.storage.metadata(&path))?.map_or(0, |metadata| metadata.len);
+    }
+    Ok(bytes)
+}
+
+/// Verifies a partition, or the one segment of it that its place names. `progress` is told how
+/// many bytes of `.log` files are done, time and again.
+///
+/// # Errors
+/// As the file system says. Damage is no error: the report tells of it.
+pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Result<Report> {
+    let place = log.place();
+    let published = log.published_view()?;
+    let listing = Listing::of(place)?;
+    let mut verification = Verification {
+        log,
+        published,
+        findings: Findings::default(),
+        counts: Counts::default(),
+        segments: 0,
+        bytes: 0,
+        end: None,
+    };
+    for name in &listing.irregular {
+        let what = Problem::Malformed("it is no regular file");
+        let path = place.storage.display(&place.path_of(name));
+        verification.findings.whole(&path, Severity::Damage, what);
+    }
+    for base in listing.chosen(place) {
+        let is_last = listing.segments.last() == Some(&base);
+        verification.segment(base, is_last, progress)?;
+    }
+    let end = verification.end.as_ref().map(|(end, _)| end.offset);
+    let beside = Beside {
+        place,
+        files: &listing.files,
+        segments: &listing.segments,
+        end: end.filter(|_| verification.published.is_none()),
+    };
+    match place.only_segment {
+        None => {
+            verification.hold_to_recovery_point()?;
+            beside.verify(&mut verification.findings)?;
+        }
+        Some(base) => {
+            let name = names::segment_file(base, names::TXN_INDEX);
+            beside.verify_txn_index(&name, base, &mut verification.findings)?;
+        }
+    }
+    Ok(verification.report())
+}
+
+/// What is in a partition directory.
+struct Listing {
+    /// Regular files, by name.
+    files: Vec<DirEntry>,
+    /// Base offsets of the segments, in order.
+    segments: Vec<Offset>,
+    /// Names of segments that are something else.
+    irregular: Vec<String>,
+}
+
+impl Listing {
+    fn of(place: &Place) -> Result<Self> {
+        let mut all = place.storage.list(&place.dir)?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let (files, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|entry| entry.kind == Kind::File);
+        let base = |entry: &DirEntry| names::base_offset(&entry.name, names::LOG);
+        let segments = files.iter().filter_map(base).collect();
+        let irregular =
+            others.into_iter().filter(|entry| base(entry).is_some()).map(|e| e.name).collect();
+        Ok(Self { files, segments, irregular })
+    }
+
+    /// The segments that are meant.
+    fn chosen(&self, place: &Place) -> impl Iterator<Item = Offset> {
+        let only = place.only_segment;
+        self.segments.iter().copied().filter(move |base| only.is_none_or(|only| only == *base))
+    }
+}
+
+/// A verification under way.
+struct Verification<'l> {
+    log: &'l PartitionLog,
+    published: Option<View>,
+    findings: Findings,
+    counts: Counts,
+    segments: u64,
+    /// Bytes of segments that are done.
+    bytes: u64,
+    /// Where the last segment ended that was walked, and its file.
+    end: Option<(SegmentEnd, String)>,
+}
+
+impl Verification<'_> {
+    fn segment(
+        &mut self,
+        base: Offset,
+        is_last: bool,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let place = self.log.place();
+        let path = place.storage.display(&place.path_of(&names::segment_file(base, names::LOG)));
+        let opened = storage::found(Segment::open(&*place.storage, &place.dir, base))?;
+        let Some(segment) = opened else {
+            self.findings.whole(&path, Severity::Note, Problem::Removed);
+            return Ok(());
+        };
+        let Some(known) = self.known(&segment, is_last)? else {
+            return self.tell_past_end(&segment, 0);
+        };
+        self.compare_with_previous(base, &path);
+        self.tell_missing(&segment, known);
+        let before = self.bytes;
+        let (counts, findings) = (&mut self.counts, &mut self.findings);
+        let end = verify_segment(&segment, known, counts, findings, &mut |position| {
+            progress(before + position);
+        })?;
+        self.segments += 1;
+        self.bytes += known.end_position;
+        progress(self.bytes);
+        if self.published.is_some() && known.index_slots.is_some() {
+            self.tell_past_end(&segment, known.end_position)?;
+        }
+        let highest = self.end.as_ref().map_or(end.offset, |(last, _)| last.offset.max(end.offset));
+        self.end = Some((SegmentEnd { offset: highest, ..end }, path));
+        Ok(())
+    }
+
+    /// What is known of a segment; `None` if it is past the published end.
+    fn known(&self, segment: &Segment, is_last: bool) -> Result<Option<Known>> {
+        let len = segment.log.metadata()?.len;
+        let Some(view) = &self.published else {
+            let known =
+                Known { end_position: len, index_slots: None, is_last, may_be_torn: is_last };
+            return Ok(Some(known));
+        };
+        let active = view.segments().last().copied().unwrap_or_default();
+        let is_last = segment.base_offset == active;
+        Ok((segment.base_offset <= active).then(|| Known {
+            end_position: if is_last { view.end_position() } else { len },
+            index_slots: is_last.then(|| view.index_slots()),
+            is_last,
+            may_be_torn: false,
+        }))
+    }
+
+    /// Tells of bytes past the published end, unless they have been published meanwhile.
+    fn tell_past_end(&mut self, segment: &Segment, position: u64) -> Result<()> {
+        let len = segment.log.metadata()?.len;
+        if len <= position {
+            return Ok(());
+        }
+        let Some(now) = self.log.published_view()? else {
+            return Ok(());
+        };
+        let active = now.segments().last().copied().unwrap_or_default();
+        let end = match segment.base_offset.cmp(&active) {
+            std::cmp::Ordering::Less => len,
+            std::cmp::Ordering::Equal => now.end_position(),
+            std::cmp::Ordering::Greater => 0,
+        };
+        if end < len {
+            let what = Problem::PastEnd { bytes: len - end };
+            self.findings.note(segment.log.display(), end, what);
+        }
+        Ok(())
+    }
+
+    /// Segments follow one another without overlap; gaps are what compaction leaves.
+    fn compare_with_previous(&mut self, base: Offset, path: &str) {
+        let Some((previous, _)) = &self.end else {
+            return;
+        };
+        let end = previous.offset;
+        if base < end {
+            self.findings.whole(path, Severity::Damage, Problem::Overlap { end });
+        }
+        let is_compacted = self.log.config().cleanup_policy.compact;
+        if base > end && !previous.is_damaged && !is_compacted {
+            let what = Problem::Gap { from: end, to: base + -1 };
+            self.findings.whole(path, Severity::Note, what);
+        }
+    }
+
+    fn tell_missing(&mut self, segment: &Segment, known: Known) {
+        let place = self.log.place();
+        let files = [(&segment.index, names::INDEX), (&segment.time_index, names::TIME_INDEX)];
+        for (file, suffix) in files {
+            if file.is_none() && known.end_position > 0 {
+                let name = names::segment_file(segment.base_offset, suffix);
+                let path = place.storage.display(&place.path_of(&name));
+                self.findings.whole(&path, Severity::Note, Problem::Missing);
+            }
+        }
+    }
+
+    /// A log must not end before what is known to have been durable.
+    fn hold_to_recovery_point(&mut self) -> Result<()> {
+        let Some((end, path)) = &self.end else {
+            return Ok(());
+        };
+        let recovery_point = self.log.place().recovery_point()?;
+        if self.published.is_none() && end.offset < recovery_point {
+            let what = Problem::EndsEarly { end: end.offset, recovery_point };
+            self.findings.damage(path, end.position, what);
+        }
+        Ok(())
+    }
+
+    fn report(self) -> Report {
+        Report {
+            partition: self.log.partition().clone(),
+            segments: self.segments,
+            batches: self.counts.batches,
+            records: self.counts.records,
+            bytes: self.bytes,
+            findings: self.findings.finish(),
+        }
+    }
+}
