@@ -93,6 +93,13 @@ impl Context {
         }
     }
 
+    /// Says what came out of the work, unless that is not wanted.
+    pub(super) fn inform(&self, what: &str, message: &str) {
+        if !self.quiet {
+            self.say(what, AnsiColor::Green, message);
+        }
+    }
+
     /// Prints a line that was asked for, as it is.
     pub(super) fn stats(&self, line: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -112,6 +112,12 @@ fn cut(text: &str, width: usize) -> (&str, bool) {
     (text, false)
 }
 
+/// A count and what is counted, in the plural where it is not one: `1,234 records`.
+#[must_use]
+pub fn counted(count: i64, what: &str) -> String {
+    format!("{} {what}{}", with_separators(count), if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,6 +71,18 @@ impl PartitionReader {
         self.log.partition()
     }
 
+    /// The log itself.
+    #[must_use]
+    pub fn log(&self) -> &PartitionLog {
+        &self.log
+    }
+
+    /// An error of that log, with its name.
+    #[must_use]
+    pub fn failed(&self, error: log::Error) -> Error {
+        of_log(&self.log, error)
+    }
+
     /// The next offset that it gives, if there is a record with it.
     #[must_use]
     pub const fn position(&self) -> Offset {

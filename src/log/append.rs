@@ -406,6 +406,11 @@ impl Writer {
         self.state.end_offset = last_offset.next().0;
         self.state.end_position += sizes.bytes;
         self.publish()?;
+        // So that the disk works while the next batches are made, and a sync finds little to do.
+        let before = position / WRITEBACK_BYTES;
+        if self.state.end_position / WRITEBACK_BYTES > before {
+            self.active.log.start_writeback(before * WRITEBACK_BYTES, WRITEBACK_BYTES);
+        }
         let log_start_offset = Offset(self.state.log_start_offset);
         Ok(Appended { base_offset, last_offset, log_start_offset })
     }

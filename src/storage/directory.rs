@@ -354,6 +354,23 @@ impl File for RealFile {
         let _ = fs::fallocate(&self.descriptor, FallocateFlags::KEEP_SIZE, position, len);
     }
 
+    #[allow(unsafe_code)]
+    fn start_writeback(&self, position: u64, len: u64) {
+        let (Ok(position), Ok(len)) = (i64::try_from(position), i64::try_from(len)) else {
+            return;
+        };
+        // SAFETY: the call takes a descriptor, which is open as long as this file is, and three
+        // numbers; it touches no memory of ours.
+        unsafe {
+            nix::libc::sync_file_range(
+                self.descriptor.as_raw_fd(),
+                position,
+                len,
+                nix::libc::SYNC_FILE_RANGE_WRITE,
+            );
+        }
+    }
+
     fn lock(&self, range: LockRange, kind: LockKind, wait: Wait) -> Result<bool> {
         let action = if kind == LockKind::Shared { nix::libc::F_RDLCK } else { nix::libc::F_WRLCK };
         let request = lock_request(range, action);

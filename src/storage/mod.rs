@@ -254,6 +254,10 @@ pub trait File: Send + Sync + fmt::Debug {
     /// Asks for room ahead of appends, the file's length unchanged. A wish: failure means nothing.
     fn reserve(&self, _position: u64, _len: u64) {}
 
+    /// Asks the system to begin storing `len` bytes from `position` on, without waiting for it, so
+    /// that a later sync finds less to do. Promises nothing; an error shows in that sync.
+    fn start_writeback(&self, _position: u64, _len: u64) {}
+
     /// Takes or converts this handle's lock on a range; `false` if another handle of any process
     /// has it and `wait` says not to wait. Locks end with the handle. They don't exclude threads
     /// that share the handle: [`LockTable`] does.

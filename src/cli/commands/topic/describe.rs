@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
-use crate::cli::terminal::{bar, human_bytes, with_separators};
+use crate::cli::terminal::{bar, counted, human_bytes, with_separators};
 use crate::cluster::{PartitionFacts, TopicInfo};
 
 /// Columns of the widest bar.
@@ -94,8 +94,4 @@ pub(super) fn write_json(out: &mut String, topic: &TopicInfo, partitions: &[Part
 /// How many offsets a partition holds: its records, but for what compaction removed.
 fn records(facts: &PartitionFacts) -> i64 {
     facts.end - facts.log_start
-}
-
-fn counted(count: i64, what: &str) -> String {
-    format!("{} {what}{}", with_separators(count), if count == 1 { "" } else { "s" })
 }

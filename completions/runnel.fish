@@ -1,0 +1,229 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_runnel_global_optspecs
+    string join \n d/dir= trust-dir q/quiet v/verbose color= h/help V/version
+end
+
+function __fish_runnel_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_runnel_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_runnel_using_subcommand
+    set -l cmd (__fish_runnel_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c runnel -n "__fish_runnel_needs_command" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_needs_command" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_needs_command" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_needs_command" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnel -n "__fish_runnel_needs_command" -s V -l version -d 'Print version'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "topic" -d 'Make, list, describe, change and delete topics'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append records to a topic'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print the records of topics'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "man" -d 'Print a man page'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "create" -d 'Make topics'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "list" -d 'Print the names of topics, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "delete" -d 'Delete topics with all their records'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions each gets' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l config -d 'A config in Kafka\'s names, such as retention.ms=86400000' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -l if-not-exists -d 'Leave a topic as it is that is there already'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -l internal -d 'Kafka\'s own topics too'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -s p -l partitions -d 'How many partitions it is to have; never fewer than it has' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -s c -l config -d 'A config to set' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -l unset -d 'A config to put back to its default' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from alter" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make topics'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print the names of topics, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete topics with all their records'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s K -l key-delim -d 'A line is KEY S VALUE, split at the first S' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s D -l delim -d 'Records end with S; \\t \\n \\r \\0 \\\\ \\xNN are understood [default: \\n]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l format -d 'Records in a format, as `consume --format` prints it' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l null-marker -d 'A key or value of S is null' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s k -l key -d 'The key of every record' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s H -l header -d 'A header of every record' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s p -l partition -d 'The partition of every record [default: by key, or each in turn]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l ts -d 'The time of records that bring none: a date, a time, or a duration ago [default: now]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s z -l compression -d 'Compress batches: none, gzip, snappy, lz4 or zstd' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l acks -d 'When a record counts as stored: all (on disk), 1 (written) or 0' -r -f -a "all\t''
+1\t''
+0\t''"
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l topic -d 'As of Kafka\'s console producer' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s l -l lines -d 'Each line of the files is a record'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s 0 -l null-delim -d 'Records end with a zero byte'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s J -l json -d 'A JSON envelope a line, as `consume -J` prints it'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l frame -d 'Length-prefixed binary records, as `consume --frame` prints them'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s Z -l empty-null -d 'An empty key or value is null'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l keep-partition -d 'With -J: into the partition that the envelope names'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l no-create -d 'Fail if the topic is not there'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l stats -d 'Print one JSON line about what was done on standard error'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s o -l offset -d 'Where to start, or START:STOP: beginning, end, N, -N (before the end), @TIME' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l since -d 'From this time on: a duration ago (2h), a date, a time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l until -d 'Before this time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s n -l tail -d 'The last N that match, over all partitions, by time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s c -l count -d 'Stop after N' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s p -l partition -d 'Partitions, as in 0,2-4' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key -d 'Only records with this key' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l grep -d 'Only records whose value matches a regular expression' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l header -d 'Only records with this header' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l timeout -d 'Stop after this time, with status 124' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l idle -d 'With -f: stop when nothing has come for this long' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l require -d 'End with status 3 if fewer than N were printed' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l format -d 'A format: %s value, %k key, %h headers, %T timestamp, %t topic, %p partition, %o offset' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s K -l key-delim -d 'The key and S before each value' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s D -l delim -d 'S after each record [default: \\n]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l null-marker -d 'What a null key or value is printed as' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l order -d 'Merge the partitions by timestamp' -r -f -a "time\t'By timestamp'"
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key-serde -d 'What keys hold: bytes or string' -r -f -a "bytes\t''
+string\t''"
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l value-serde -d 'What values hold: bytes or string' -r -f -a "bytes\t''
+string\t''"
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l topic -d 'As of Kafka\'s console consumer' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s f -l follow -d 'Go on with what comes, from the beginning unless -o or -n say otherwise'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s e -l exit -d 'Stop at the end of the log as it is now: the default'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s J -l json -d 'A JSON envelope a line'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l json-value -d 'As -J, values that are JSON standing as such'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l raw -d 'Nothing after each record'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s 0 -l null-delim -d 'A zero byte after each record'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l frame -d 'Length-prefixed binary records'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l from-beginning -d 'As of Kafka\'s console consumer'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand completions" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand completions" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand completions" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand completions" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand man" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand man" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand man" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand man" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand man" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand man" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "topic" -d 'Make, list, describe, change and delete topics'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "produce" -d 'Append records to a topic'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "consume" -d 'Print the records of topics'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "log" -d 'Look after logs'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "man" -d 'Print a man page'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "create" -d 'Make topics'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "list" -d 'Print the names of topics, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "delete" -d 'Delete topics with all their records'
+complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
