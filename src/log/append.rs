@@ -26,6 +26,9 @@ use crate::storage::{self, File, FileId, Open};
 /// machine makes the next opening check, at most, beyond what was not synced.
 const CHECKPOINT_INTERVAL_BYTES: u64 = 64 << 20;
 
+/// Bytes of a segment that are handed to the disk at a time, ahead of a sync.
+const WRITEBACK_BYTES: u64 = 8 << 20;
+
 /// Where an append went. Durable once [`PartitionLog::sync`] has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
