@@ -52,7 +52,7 @@ fn other_delimiters() {
     let world = World::new();
     for (topic, args, input) in [
         ("nul", vec!["-0"], "a\nb\0c\0"),
-        ("text", vec!["-D", "--"], "a\nb--c--"),
+        ("text", vec!["-D--"], "a\nb--c--"),
         ("hex", vec!["-D", "\\x1e"], "a\nb\u{1e}c"),
         ("tab", vec!["-D", "\\t"], "a\nb\tc\t"),
     ] {

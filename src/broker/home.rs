@@ -158,10 +158,7 @@ impl Writing {
             make_dir(storage, dir)?;
         }
         let kafka_lock = lock_out_kafka(storage)?;
-        if storage::found(storage.metadata(META_PROPERTIES))?.is_none() {
-            storage::replace_file(storage, META_PROPERTIES, meta_properties()?.as_bytes())?;
-            storage.sync_dir("")?;
-        }
+        make_meta_properties(storage, &locks)?;
         // Kafka trusts a log directory with this file in it; from the first byte on it must not.
         if storage::found(storage.remove_file(KAFKA_CLEAN_SHUTDOWN))?.is_some() {
             storage.sync_dir(LOG_DIR)?;
@@ -171,6 +168,20 @@ impl Writing {
         file.write_all_at(format!("{command}\n").as_bytes(), 0)?;
         Ok(Self { locks, _owner: owner, _kafka_lock: kafka_lock, holder })
     }
+}
+
+/// Makes the log directory a node's, if it is not yet. Several processes may want to at once.
+fn make_meta_properties(storage: &dyn Storage, locks: &Arc<LockTable>) -> Result<()> {
+    let is_there = || storage::found(storage.metadata(META_PROPERTIES)).map(|file| file.is_some());
+    if is_there()? {
+        return Ok(());
+    }
+    let _lock = locks.acquire(CATALOG_LOCK, LockKind::Exclusive, Wait::Yes)?;
+    if !is_there()? {
+        storage::replace_file(storage, META_PROPERTIES, meta_properties()?.as_bytes())?;
+        storage.sync_dir("")?;
+    }
+    Ok(())
 }
 
 /// Takes Kafka's own lock, shared with other runnel processes. Kafka locks the whole file

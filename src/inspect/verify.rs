@@ -194,7 +194,8 @@ impl Verification<'_> {
         Ok(())
     }
 
-    /// Segments follow one another without overlap; gaps are what compaction leaves.
+    /// Segments follow one another without overlap. Gaps are what compaction leaves, where there is
+    /// any; whether a foreign log was ever compacted is not known.
     fn compare_with_previous(&mut self, base: Offset, path: &str) {
         let Some((previous, _)) = &self.end else {
             return;
@@ -206,7 +207,9 @@ impl Verification<'_> {
         let is_compacted = self.log.config().cleanup_policy.compact;
         if base > end && !previous.is_damaged && !is_compacted {
             let what = Problem::Gap { from: end, to: base + -1 };
-            self.findings.whole(path, Severity::Note, what);
+            let own = self.log.place().control.is_some();
+            let severity = if own { Severity::Damage } else { Severity::Note };
+            self.findings.whole(path, severity, what);
         }
     }
 
