@@ -22,9 +22,6 @@ _runnel() {
             runnel,consume)
                 cmd="runnel__subcmd__consume"
                 ;;
-            runnel,help)
-                cmd="runnel__subcmd__help"
-                ;;
             runnel,log)
                 cmd="runnel__subcmd__log"
                 ;;
@@ -37,56 +34,8 @@ _runnel() {
             runnel,topic)
                 cmd="runnel__subcmd__topic"
                 ;;
-            runnel__subcmd__help,completions)
-                cmd="runnel__subcmd__help__subcmd__completions"
-                ;;
-            runnel__subcmd__help,consume)
-                cmd="runnel__subcmd__help__subcmd__consume"
-                ;;
-            runnel__subcmd__help,help)
-                cmd="runnel__subcmd__help__subcmd__help"
-                ;;
-            runnel__subcmd__help,log)
-                cmd="runnel__subcmd__help__subcmd__log"
-                ;;
-            runnel__subcmd__help,man)
-                cmd="runnel__subcmd__help__subcmd__man"
-                ;;
-            runnel__subcmd__help,produce)
-                cmd="runnel__subcmd__help__subcmd__produce"
-                ;;
-            runnel__subcmd__help,topic)
-                cmd="runnel__subcmd__help__subcmd__topic"
-                ;;
-            runnel__subcmd__help__subcmd__log,verify)
-                cmd="runnel__subcmd__help__subcmd__log__subcmd__verify"
-                ;;
-            runnel__subcmd__help__subcmd__topic,alter)
-                cmd="runnel__subcmd__help__subcmd__topic__subcmd__alter"
-                ;;
-            runnel__subcmd__help__subcmd__topic,create)
-                cmd="runnel__subcmd__help__subcmd__topic__subcmd__create"
-                ;;
-            runnel__subcmd__help__subcmd__topic,delete)
-                cmd="runnel__subcmd__help__subcmd__topic__subcmd__delete"
-                ;;
-            runnel__subcmd__help__subcmd__topic,describe)
-                cmd="runnel__subcmd__help__subcmd__topic__subcmd__describe"
-                ;;
-            runnel__subcmd__help__subcmd__topic,list)
-                cmd="runnel__subcmd__help__subcmd__topic__subcmd__list"
-                ;;
-            runnel__subcmd__log,help)
-                cmd="runnel__subcmd__log__subcmd__help"
-                ;;
             runnel__subcmd__log,verify)
                 cmd="runnel__subcmd__log__subcmd__verify"
-                ;;
-            runnel__subcmd__log__subcmd__help,help)
-                cmd="runnel__subcmd__log__subcmd__help__subcmd__help"
-                ;;
-            runnel__subcmd__log__subcmd__help,verify)
-                cmd="runnel__subcmd__log__subcmd__help__subcmd__verify"
                 ;;
             runnel__subcmd__topic,alter)
                 cmd="runnel__subcmd__topic__subcmd__alter"
@@ -100,29 +49,8 @@ _runnel() {
             runnel__subcmd__topic,describe)
                 cmd="runnel__subcmd__topic__subcmd__describe"
                 ;;
-            runnel__subcmd__topic,help)
-                cmd="runnel__subcmd__topic__subcmd__help"
-                ;;
             runnel__subcmd__topic,list)
                 cmd="runnel__subcmd__topic__subcmd__list"
-                ;;
-            runnel__subcmd__topic__subcmd__help,alter)
-                cmd="runnel__subcmd__topic__subcmd__help__subcmd__alter"
-                ;;
-            runnel__subcmd__topic__subcmd__help,create)
-                cmd="runnel__subcmd__topic__subcmd__help__subcmd__create"
-                ;;
-            runnel__subcmd__topic__subcmd__help,delete)
-                cmd="runnel__subcmd__topic__subcmd__help__subcmd__delete"
-                ;;
-            runnel__subcmd__topic__subcmd__help,describe)
-                cmd="runnel__subcmd__topic__subcmd__help__subcmd__describe"
-                ;;
-            runnel__subcmd__topic__subcmd__help,help)
-                cmd="runnel__subcmd__topic__subcmd__help__subcmd__help"
-                ;;
-            runnel__subcmd__topic__subcmd__help,list)
-                cmd="runnel__subcmd__topic__subcmd__help__subcmd__list"
                 ;;
             *)
                 ;;
@@ -131,7 +59,7 @@ _runnel() {
 
     case "${cmd}" in
         runnel)
-            opts="-d -q -v -h -V --dir --trust-dir --quiet --verbose --color --help --version topic produce consume log completions man help"
+            opts="-d -q -v -h -V --dir --trust-dir --quiet --verbose --color --help --version topic produce consume log completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,204 +240,8 @@ _runnel() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        runnel__subcmd__help)
-            opts="topic produce consume log completions man help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__completions)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__consume)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__log)
-            opts="verify"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__log__subcmd__verify)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__man)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__produce)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__topic)
-            opts="create list describe alter delete"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__topic__subcmd__alter)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__topic__subcmd__create)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__topic__subcmd__delete)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__topic__subcmd__describe)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__help__subcmd__topic__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         runnel__subcmd__log)
-            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help verify help"
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -527,48 +259,6 @@ _runnel() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__log__subcmd__help)
-            opts="verify help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__log__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__log__subcmd__help__subcmd__verify)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -723,7 +413,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__topic)
-            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help create list describe alter delete help"
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help create list describe alter delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -881,104 +571,6 @@ _runnel() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help)
-            opts="create list describe alter delete help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help__subcmd__alter)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help__subcmd__create)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help__subcmd__delete)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help__subcmd__describe)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        runnel__subcmd__topic__subcmd__help__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

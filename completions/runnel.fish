@@ -31,7 +31,7 @@ never\t'Never'"
 complete -c runnel -n "__fish_runnel_needs_command" -l trust-dir -d 'Use the directory though others own it or may write there'
 complete -c runnel -n "__fish_runnel_needs_command" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_needs_command" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnel -n "__fish_runnel_needs_command" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_needs_command" -s V -l version -d 'Print version'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "topic" -d 'Make, list, describe, change and delete topics'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append records to a topic'
@@ -39,21 +39,19 @@ complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print th
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "man" -d 'Print a man page'
-complete -c runnel -n "__fish_runnel_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "create" -d 'Make topics'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "list" -d 'Print the names of topics, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "delete" -d 'Delete topics with all their records'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "create" -d 'Make topics'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "list" -d 'Print the names of topics, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "delete" -d 'Delete topics with all their records'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions each gets' -r
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l config -d 'A config in Kafka\'s names, such as retention.ms=86400000' -r
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
@@ -104,12 +102,6 @@ complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make topics'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print the names of topics, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete topics with all their records'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s K -l key-delim -d 'A line is KEY S VALUE, split at the first S' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s D -l delim -d 'Records end with S; \\t \\n \\r \\0 \\\\ \\xNN are understood [default: \\n]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l format -d 'Records in a format, as `consume --format` prints it' -r
@@ -138,7 +130,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand produce" -l stats -d 'Prin
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l trust-dir -d 'Use the directory though others own it or may write there'
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand produce" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s o -l offset -d 'Where to start, or START:STOP: beginning, end, N, -N (before the end), @TIME' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l since -d 'From this time on: a duration ago (2h), a date, a time' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l until -d 'Before this time' -r
@@ -176,17 +168,16 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -l from-beginning
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l trust-dir -d 'Use the directory though others own it or may write there'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -196,8 +187,6 @@ complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subco
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -214,16 +203,3 @@ complete -c runnel -n "__fish_runnel_using_subcommand man" -l trust-dir -d 'Use 
 complete -c runnel -n "__fish_runnel_using_subcommand man" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand man" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand man" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "topic" -d 'Make, list, describe, change and delete topics'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "produce" -d 'Append records to a topic'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "consume" -d 'Print the records of topics'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "log" -d 'Look after logs'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "completions" -d 'Print a shell\'s completion script'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "man" -d 'Print a man page'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and not __fish_seen_subcommand_from topic produce consume log completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "create" -d 'Make topics'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "list" -d 'Print the names of topics, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from topic" -f -a "delete" -d 'Delete topics with all their records'
-complete -c runnel -n "__fish_runnel_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'

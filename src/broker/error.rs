@@ -28,7 +28,7 @@ pub enum Error {
     #[error("no topic named {0}")]
     NoSuchTopic(TopicName),
     /// The topic has no such partition.
-    #[error("topic {topic} has no partition {partition}: it has {}", count(*.partitions))]
+    #[error("topic {topic} has no partition {partition}: it has {}", all_of(*.partitions))]
     NoSuchPartition {
         /// The topic.
         topic: TopicName,
@@ -101,11 +101,10 @@ pub enum Error {
     },
 }
 
-fn count(partitions: i32) -> String {
-    if partitions == 1 {
-        "1 partition, 0".to_owned()
-    } else {
-        format!("{partitions}, 0 to {}", partitions - 1)
+fn all_of(partitions: i32) -> String {
+    match partitions {
+        1 => "only partition 0".to_owned(),
+        _ => format!("partitions 0 to {}", partitions - 1),
     }
 }
 

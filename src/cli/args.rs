@@ -27,7 +27,8 @@ const STYLES: Styles = Styles::styled()
     styles = STYLES,
     max_term_width = 100,
     subcommand_required = true,
-    arg_required_else_help = true,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
     infer_long_args = true
 )]
 pub(super) struct Cli {
@@ -63,6 +64,9 @@ pub(super) struct GlobalArgs {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, hide_possible_values = true)]
     pub(super) color: ColorWhen,
+    /// Print help
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 /// When to use colours.

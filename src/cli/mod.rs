@@ -26,9 +26,11 @@ pub mod time;
 pub mod timestamp;
 
 use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 pub use args::command;
 use args::{Cli, kcat_format};
@@ -42,8 +44,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, with status 0.
-            let _ = error.print();
+            if error.kind() == ErrorKind::MissingSubcommand && arguments.len() == 1 {
+                // Nobody asked for help, so it goes to standard error.
+                let help = command().render_help();
+                let _ = match std::io::stderr().is_terminal() {
+                    true => write!(std::io::stderr(), "{}", help.ansi()),
+                    false => write!(std::io::stderr(), "{help}"),
+                };
+            } else {
+                // Help and version come this way too, with status 0.
+                let _ = error.print();
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

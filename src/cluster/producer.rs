@@ -54,7 +54,7 @@ pub enum SendError {
     #[error(transparent)]
     Record(#[from] InvalidRecord),
     /// It names a partition that is not there; others may be sent.
-    #[error("the topic has no partition {partition}: it has {partitions}")]
+    #[error("the topic has no partition {partition}: it ends at partition {}", *.partitions - 1)]
     Partition {
         /// What it names.
         partition: i32,

@@ -46,14 +46,18 @@ pub enum InvalidRecord {
     #[error("a compacted topic needs a key in every record")]
     KeyRequired,
     /// Outside `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`.
-    #[error("timestamp {timestamp} is out of range, the topic takes {min} to {max}")]
+    #[error("timestamp {timestamp} is {away_ms} ms {side} now, and {key} is {max_ms}")]
     Timestamp {
         /// The record's, in milliseconds.
         timestamp: i64,
-        /// The earliest, inclusive.
-        min: i64,
-        /// The latest, inclusive.
-        max: i64,
+        /// How far from now it is, in milliseconds.
+        away_ms: i64,
+        /// `ahead of` or `behind`.
+        side: &'static str,
+        /// The config that it breaks.
+        key: &'static str,
+        /// What that allows, in milliseconds.
+        max_ms: i64,
     },
     /// Even alone in a batch it is more than `max.message.bytes`.
     #[error("a batch of {size} bytes is larger than max.message.bytes, {max}")]
@@ -210,13 +214,16 @@ impl RecordRules {
         if self.timestamp_type == TimestampType::LogAppendTime || timestamp == NO_TIMESTAMP {
             return Ok(());
         }
-        let min = now_ms.saturating_sub(self.timestamp_before_max_ms);
-        let max = now_ms.saturating_add(self.timestamp_after_max_ms);
-        if (min..=max).contains(&timestamp) {
-            Ok(())
+        let (ahead_ms, behind_ms) =
+            (timestamp.saturating_sub(now_ms), now_ms.saturating_sub(timestamp));
+        let (away_ms, side, key, max_ms) = if ahead_ms > self.timestamp_after_max_ms {
+            (ahead_ms, "ahead of", "message.timestamp.after.max.ms", self.timestamp_after_max_ms)
+        } else if behind_ms > self.timestamp_before_max_ms {
+            (behind_ms, "behind", "message.timestamp.before.max.ms", self.timestamp_before_max_ms)
         } else {
-            Err(InvalidRecord::Timestamp { timestamp, min, max })
-        }
+            return Ok(());
+        };
+        Err(InvalidRecord::Timestamp { timestamp, away_ms, side, key, max_ms })
     }
 }
 

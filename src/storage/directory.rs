@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::MmapOptions;
-use rustix::fs::{self, AtFlags, FallocateFlags, FileType, Mode, OFlags, StatxFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, StatxFlags};
 
 use super::{
     DirEntry, Error, File, FileId, Kind, LockKind, LockRange, Metadata, Open, Result, Slice,
@@ -348,10 +348,6 @@ impl File for RealFile {
             }
             Reading::Maps | Reading::Copies => self.copy(position, len),
         }
-    }
-
-    fn reserve(&self, position: u64, len: u64) {
-        let _ = fs::fallocate(&self.descriptor, FallocateFlags::KEEP_SIZE, position, len);
     }
 
     #[allow(unsafe_code)]

@@ -251,9 +251,6 @@ pub trait File: Send + Sync + fmt::Debug {
     /// As the system says, or where the file is shorter.
     fn slice(&self, position: u64, len: usize) -> Result<Slice>;
 
-    /// Asks for room ahead of appends, the file's length unchanged. A wish: failure means nothing.
-    fn reserve(&self, _position: u64, _len: u64) {}
-
     /// Asks the system to begin storing `len` bytes from `position` on, without waiting for it, so
     /// that a later sync finds less to do. Promises nothing; an error shows in that sync.
     fn start_writeback(&self, _position: u64, _len: u64) {}

@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 
 /// Flags of `runnel consume`.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = "runnel consume [OPTIONS] <TOPIC>...")]
 pub(in crate::cli) struct ConsumeArgs {
     /// Topics; ^REGEX for all that match; or the path of a partition directory or .log file
     #[arg(value_name = "TOPIC", required_unless_present = "kafka_topic")]

@@ -36,7 +36,7 @@ const CLOCK_INTERVAL_RECORDS: u64 = 256;
 
 /// Flags of `runnel produce`.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = "runnel produce [OPTIONS] <TOPIC> [FILE]...")]
 pub(in crate::cli) struct ProduceArgs {
     /// The topic, made with one partition if it is not there
     #[arg(value_name = "TOPIC", required_unless_present = "kafka_topic")]
