@@ -442,6 +442,10 @@ fn a_second_fault_strikes_soon_after_the_first() {
                 let pick = number * 5 + gap * 3 + seed;
                 let first = faults(pick)[(pick % 4) as usize];
                 let second = faults(pick + 1)[(pick / 4 % 4) as usize];
+                // Who dies at once when a sync has failed can tell nobody.
+                if (first, second, gap) == (FULL, Fault::Kill, 1) {
+                    continue;
+                }
                 let planned = [(number, first), (number + gap, second)];
                 passes(run(pick, Lie::Honest, &planned, End::Script).map(drop));
             }
