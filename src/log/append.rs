@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 
 use super::control::{ControlFile, State};
 use super::error::{Error, Result};
-use super::index::{self, OFFSET_ENTRY_BYTES, OffsetEntry, TIME_ENTRY_BYTES, TimeEntry};
+use super::index::{self, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::partition::{Notice, Owned, PartitionLog, Place, guard};
 use super::recovery::{recover, walk_segment};
 use super::segment::Segment;
@@ -71,7 +71,7 @@ impl PartitionLog {
         }
         self.with_writer(now_ms, |place, owned, writer| {
             if writer.is_full(&sizes, &config, now_ms) {
-                writer.roll(place, owned, now_ms)?;
+                writer.roll(place, owned, &config, now_ms)?;
             }
             writer.append(batch, &sizes, &config)
         })
@@ -344,8 +344,15 @@ impl Writer {
 
     /// Closes the active segment and begins the next. The old one is durable before the new one
     /// has a byte: recovery ends a log at its first hole.
-    fn roll(&mut self, place: &Place, owned: &Owned, now_ms: i64) -> Result<()> {
+    fn roll(
+        &mut self,
+        place: &Place,
+        owned: &Owned,
+        config: &TopicConfig,
+        now_ms: i64,
+    ) -> Result<()> {
         let storage = &*place.storage;
+        self.keep_indexes(place, config)?;
         self.index_time()?;
         self.active.finish(self.state.offset_slots, self.state.time_slots)?;
         // From here on files of the new segment may be there. Should this writer die, the next one
@@ -416,32 +423,6 @@ impl Writer {
         }
         let log_start_offset = Offset(self.state.log_start_offset);
         Ok(Appended { base_offset, last_offset, log_start_offset })
-    }
-
-    fn index_offset(&mut self, last_offset: Offset, position: u64) -> Result<()> {
-        let relative = index::relative(last_offset, Offset(self.state.active_base));
-        if let (Some(relative_offset), Ok(position)) = (relative, u32::try_from(position)) {
-            let entry = OffsetEntry { relative_offset, position };
-            self.active.put_offset_entry(self.state.offset_slots, entry)?;
-            self.state.offset_slots += 1;
-        }
-        Ok(())
-    }
-
-    /// Notes the largest timestamp so far, if it has risen since it was noted last.
-    fn index_time(&mut self) -> Result<()> {
-        let state = &mut self.state;
-        let offset = Offset(state.max_timestamp_offset);
-        let relative = index::relative(offset, Offset(state.active_base));
-        if let Some(relative_offset) =
-            relative.filter(|_| state.max_timestamp > state.last_indexed_timestamp)
-        {
-            let entry = TimeEntry { timestamp: state.max_timestamp, relative_offset };
-            self.active.put_time_entry(state.time_slots, entry)?;
-            state.time_slots += 1;
-            state.last_indexed_timestamp = state.max_timestamp;
-        }
-        Ok(())
     }
 
     pub(super) fn publish(&mut self) -> Result<()> {

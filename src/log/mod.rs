@@ -17,6 +17,7 @@ pub mod control;
 pub mod epochs;
 mod error;
 pub mod index;
+mod indexing;
 pub mod names;
 mod partition;
 mod read;

@@ -216,7 +216,10 @@ impl PartitionLog {
         let mut segments = list_segments(&*self.place.storage, &self.place.dir)?;
         segments.retain(|base| base.0 <= state.active_base);
         let segments = Arc::new(segments);
-        guard(&self.reading).segments = Some((of, Arc::clone(&segments)));
+        let mut cache = guard(&self.reading);
+        cache.segments = Some((of, Arc::clone(&segments)));
+        // What was active when it was opened may have got other indexes before it was finished.
+        cache.open.clear();
         Ok(segments)
     }
 

@@ -4,6 +4,9 @@
 //! nothing of them. So the partition is suspect, for all processes by the control file, until a
 //! writer has read what is not known to be durable, checked it, written it anew and synced that.
 //!
+//! One gap is left: who dies after a sync has failed and before he could say so takes that with
+//! him. The kernel tells every process that had the file open then, but none that opens it later.
+//!
 //! An append that was refused must not come true later: what stands past the published end of a
 //! suspect log is cut off, where otherwise a whole batch there is taken over.
 
@@ -69,10 +72,11 @@ impl Writer {
         // Not what the failed operation made of it. The control file itself may say that, where
         // a write failed that got far enough.
         self.state = State { suspect: true, ..self.published.clone() };
+        let control = place.control.as_ref();
+        let told = self.publish().is_ok()
+            || control.is_some_and(|path| place.storage.remove_file(path).is_ok());
         // The next writer does it where this fails.
         let _ = self.active.log.set_len(self.state.end_position);
-        let control = place.control.as_ref();
-        self.publish().is_ok()
-            || control.is_some_and(|path| place.storage.remove_file(path).is_ok())
+        told
     }
 }
