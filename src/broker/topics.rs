@@ -7,6 +7,7 @@ use super::catalog::{Catalog, DeletedTopic, Topic};
 use super::error::{Error, Result};
 use super::home::{self, LOG_DIR};
 use super::{Broker, home::make_dir};
+use crate::log::checkpoint;
 use crate::log::epochs::LeaderEpochs;
 use crate::log::{list_segments, names};
 use crate::model::{Offset, TopicConfig, TopicName, TopicPartition, Uuid, config, limits};
@@ -260,9 +261,27 @@ impl Broker {
                 }
             }
             self.storage().sync_dir(LOG_DIR)?;
+            self.forget_checkpoints(&catalog.deleting)?;
             catalog.deleting.clear();
             Ok(())
         })
+    }
+
+    /// Takes deleted topics out of the checkpoints, which know partitions by name: a topic made
+    /// anew must not inherit what was true of another.
+    fn forget_checkpoints(&self, deleted: &[DeletedTopic]) -> Result<()> {
+        let locks = self.home.require_write()?;
+        let _lock = locks.acquire(home::CHECKPOINT_LOCK, LockKind::Exclusive, Wait::Yes)?;
+        for file in [checkpoint::RECOVERY_POINTS, checkpoint::LOG_STARTS] {
+            let path = format!("{LOG_DIR}/{file}");
+            let mut offsets = checkpoint::read_offsets(self.storage(), &path)?;
+            let before = offsets.len();
+            offsets.retain(|tp, _| deleted.iter().all(|deleted| deleted.name != tp.topic));
+            if offsets.len() < before {
+                checkpoint::write_offsets(self.storage(), &path, &offsets)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes a partition's directory out of its name, so that no writer finds it any more, and

@@ -211,6 +211,11 @@ pub(super) fn recover(
     for (number, base) in segments.iter().enumerate().skip(first) {
         let segment = Segment::open_active(storage, &place.dir, *base, Open::Write)?;
         let mut facts = walk_segment(&*segment.log, *base, 0, index_interval_bytes)?;
+        if let Some(fault) = facts.fault.take_if(|_| facts.end_offset < recovery_point) {
+            // Not what a crash leaves: this was durable, and so is what follows it. To cut here
+            // would lose records that were acknowledged.
+            return Err(fault.at(&*segment.log, facts.end_position));
+        }
         if number + 1 < segments.len() && facts.fault.is_none() {
             push_time(&mut facts, *base);
         }

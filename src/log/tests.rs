@@ -170,3 +170,23 @@ fn a_directory_made_anew_is_another_log() {
     }
     assert!(storage.list(DIR).expect("lists").is_empty());
 }
+
+#[test]
+fn what_was_durable_is_never_cut_off_for_damage_before_it() {
+    use crate::storage::sim::Loss;
+    let storage = laboratory();
+    append(&log(&storage), &["a", "b"], 10);
+    append(&log(&storage), &["c"], 10);
+    storage.crash(Loss::Nothing);
+    // Opening after a crash checks all, and notes that it is durable.
+    let storage = storage.process();
+    append(&log(&storage), &["d"], 10);
+    storage.crash(Loss::Nothing);
+    storage.corrupt(&path(0, LOG), 70, 1).expect("there is such a byte");
+    let storage = storage.process();
+    let before = storage.file_bytes(&path(0, LOG));
+    let refused = log(&storage).open_to_append(0);
+    assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
+    assert_eq!(storage.file_bytes(&path(0, LOG)), before, "nothing was cut off");
+    assert_eq!(chunks(&log(&storage), 2, 1), [[2], [3]], "what is sound is still read");
+}
