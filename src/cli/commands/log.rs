@@ -49,7 +49,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
     let mut progress = Progress::new(context, total, Unit::Bytes);
     let (mut before, mut reports) = (0, Vec::new());
     for reader in &readers {
-        let report = inspect::verify_partition(reader.log(), &mut |done| progress.set(before + done));
+        let report =
+            inspect::verify_partition(reader.log(), &mut |done| progress.set(before + done));
         let report = report.map_err(|error| reader.failed(error))?;
         before += report.bytes;
         write_findings(&report, args.json)?;
