@@ -23,6 +23,11 @@ fmt:
 demo:
     scripts/demo
 
+# Time, CPU and memory against cat, pair by pair; `just bench --check` fails on a missed target
+bench *options:
+    cargo build --locked --release
+    benches/against-cat {{options}}
+
 # Licences, bans and sources of every dependency (needs cargo-deny)
 deny:
     cargo deny --locked check licenses bans sources

@@ -60,7 +60,7 @@ pub struct OffsetRange {
 
 impl OffsetRange {
     /// Reads the argument of `-o`.
-    pub fn parse(text: &str, now_ms: i64, zone: &TimeZone) -> Result<Self, OffsetError> {
+    pub fn parse(text: &str, now_ms: i64, zone: fn() -> TimeZone) -> Result<Self, OffsetError> {
         let spec = |text: &str| OffsetSpec::parse(text, now_ms, zone);
         let time = |text: &str| parse_time(text, now_ms, zone).ok().map(OffsetSpec::Time);
         if let Some(start) = spec(text).or_else(|| time(text.strip_prefix("s@")?)) {
@@ -100,7 +100,7 @@ impl OffsetRange {
 impl OffsetSpec {
     /// Reads one spec; `None` if it is none.
     #[must_use]
-    pub fn parse(text: &str, now_ms: i64, zone: &TimeZone) -> Option<Self> {
+    pub fn parse(text: &str, now_ms: i64, zone: fn() -> TimeZone) -> Option<Self> {
         let digits = |text: &str| {
             let number = text.parse::<i64>().ok()?;
             text.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)
@@ -127,7 +127,7 @@ mod tests {
     const NOW: i64 = 1_700_000_000_000;
 
     fn parse(text: &str) -> Result<OffsetRange, OffsetError> {
-        OffsetRange::parse(text, NOW, &TimeZone::UTC)
+        OffsetRange::parse(text, NOW, || TimeZone::UTC)
     }
 
     #[test]

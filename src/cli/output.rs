@@ -62,7 +62,7 @@ impl Formatter {
     }
 
     /// Appends one record.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, output: &OutputRecord<'_>, out: &mut Vec<u8>) {
         match &self.output {
             Output::Delimited { delimiter, key_delimiter } => {
@@ -76,9 +76,19 @@ impl Formatter {
                     _ => out.extend_from_slice(delimiter),
                 }
             }
-            Output::Envelope { json_values } => write_envelope(out, output, *json_values),
-            Output::Frame => frame::write(out, output),
-            Output::Format(format) => format.write(output, &self.null_marker, out),
+            _ => self.write_whole(*output, out),
+        }
+    }
+
+    /// Appends one record in a form that takes more of it than key and value. It comes as a copy,
+    /// so that where those are enough it need not be put together.
+    #[inline(never)]
+    fn write_whole(&self, output: OutputRecord<'_>, out: &mut Vec<u8>) {
+        match &self.output {
+            Output::Delimited { .. } => {}
+            Output::Envelope { json_values } => write_envelope(out, &output, *json_values),
+            Output::Frame => frame::write(out, &output),
+            Output::Format(format) => format.write(&output, &self.null_marker, out),
         }
     }
 }

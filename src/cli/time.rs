@@ -51,8 +51,9 @@ pub enum TimeError {
     Range(String),
 }
 
-/// Reads a time; the result is in milliseconds since 1970, as is `now_ms`.
-pub fn parse_time(text: &str, now_ms: i64, zone: &TimeZone) -> Result<i64, TimeError> {
+/// Reads a time; the result is in milliseconds since 1970, as is `now_ms`. The zone is asked for
+/// only by a local time: to find the system's, the directories of all zones are read.
+pub fn parse_time(text: &str, now_ms: i64, zone: fn() -> TimeZone) -> Result<i64, TimeError> {
     let text = text.trim();
     if text == "now" {
         return Ok(now_ms);
@@ -69,7 +70,8 @@ pub fn parse_time(text: &str, now_ms: i64, zone: &TimeZone) -> Result<i64, TimeE
     if let Ok(zoned) = text.parse::<Zoned>() {
         return Ok(zoned.timestamp().as_millisecond());
     }
-    let local = parse_local(text, now_ms, zone).ok_or_else(|| TimeError::Time(text.to_owned()))?;
+    let zone = zone();
+    let local = parse_local(text, now_ms, &zone).ok_or_else(|| TimeError::Time(text.to_owned()))?;
     let instant = zone.to_timestamp(local).map_err(|_| TimeError::Range(text.to_owned()))?;
     Ok(instant.as_millisecond())
 }
@@ -226,21 +228,21 @@ mod tests {
             // The clock goes forward at 02:00 on this day.
             ("2026-03-29 02:30", 1_774_747_800_000),
         ] {
-            assert_eq!(parse_time(text, NOW, &berlin()), Ok(expected), "{text}");
+            assert_eq!(parse_time(text, NOW, berlin), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn no_times() {
         for text in ["", "soon", "5x", "h", "1h30", "-5", "1h-5m", "2026-13-01", "5 m", "1.h"] {
-            let error = parse_time(text, NOW, &berlin());
+            let error = parse_time(text, NOW, berlin);
             assert_eq!(error, Err(TimeError::Time(text.to_owned())));
         }
         for text in ["99999999999999999999", "99999999999999w", "9223372036854775808ms"] {
-            let error = parse_time(text, NOW, &berlin());
+            let error = parse_time(text, NOW, berlin);
             assert_eq!(error, Err(TimeError::Range(text.to_owned())));
         }
-        assert!(parse_time("1h", i64::MIN, &berlin()).is_err());
+        assert!(parse_time("1h", i64::MIN, berlin).is_err());
     }
 
     #[test]

@@ -213,6 +213,7 @@ impl BatchBuilder {
 }
 
 /// Bytes of the smallest batch that holds `record`: what `max.message.bytes` measures.
+#[inline]
 pub(super) fn size_alone(record: &Record<'_>) -> usize {
     let body = 3
         + nullable_bytes(record.key)

@@ -119,7 +119,7 @@ pub(super) fn take_header<'a>(bytes: &mut &'a [u8]) -> Option<Header<'a>> {
 }
 
 /// Takes `{varint length or -1, bytes}`; the outer `None` is malformed, the inner one null.
-#[inline]
+#[inline(always)]
 pub(super) fn take_nullable<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let length = varint::take_i32(bytes)?;
     if length < 0 {

@@ -136,6 +136,7 @@ impl RecordRules {
     ///
     /// # Errors
     /// The first rule that it breaks: key, timestamp, size.
+    #[inline]
     pub fn check_record(&self, record: &Record<'_>, now_ms: i64) -> Result<(), InvalidRecord> {
         self.check_key_and_timestamp(record, now_ms)?;
         let size = size_alone(record);
@@ -202,6 +203,7 @@ impl RecordRules {
         Ok(())
     }
 
+    #[inline]
     fn check_key_and_timestamp(
         &self,
         record: &Record<'_>,

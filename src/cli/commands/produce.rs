@@ -243,7 +243,7 @@ fn plan(args: &ProduceArgs) -> Result<Plan, CommandError> {
     }
     let now_ms = SystemClock.now_ms();
     let parse =
-        |text: &String| parse_time(text, now_ms, &TimeZone::system()).map_err(CommandError::usage);
+        |text: &String| parse_time(text, now_ms, TimeZone::system).map_err(CommandError::usage);
     Ok(Plan {
         input,
         options: InputOptions {

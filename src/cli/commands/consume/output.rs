@@ -34,7 +34,7 @@ impl<'p> Printer<'p> {
     }
 
     /// Prints a record if it is wanted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn print(&mut self, located: &LocatedRecord<'_>) -> ControlFlow<()> {
         if !self.plan.filter.is_empty() && !self.plan.filter.matches(&located.record) {
             return ControlFlow::Continue(());

@@ -59,11 +59,10 @@ pub(super) struct Reading {
 
 impl Plan {
     pub(super) fn new(args: ConsumeArgs) -> Result<Self, CommandError> {
-        let zone = TimeZone::system();
         let now_ms = SystemClock.now_ms();
         let time = |text: &Option<String>| {
             text.as_ref()
-                .map(|text| parse_time(text, now_ms, &zone))
+                .map(|text| parse_time(text, now_ms, TimeZone::system))
                 .transpose()
                 .map_err(CommandError::usage)
         };
@@ -73,7 +72,8 @@ impl Plan {
         let until = time(&args.until)?;
         let mut offsets = OffsetRange::default();
         for text in &args.offset {
-            let range = OffsetRange::parse(text, now_ms, &zone).map_err(CommandError::usage)?;
+            let range = OffsetRange::parse(text, now_ms, TimeZone::system);
+            let range = range.map_err(CommandError::usage)?;
             offsets = offsets.merge(range).map_err(CommandError::usage)?;
         }
         if offsets.start == Some(OffsetSpec::Stored) {
