@@ -5,7 +5,7 @@
 
 Batches and records are decoded by kafka-python. On top of that, here: every crc, offsets that
 rise within and across segments, segment names, and every entry of .index and .timeindex pointing
-at what it promises. Prints a JSON line per record: partition, offset, ts, key, value (hex or
+at what it promises. Prints a JSON line per record: name of the directory, offset, ts, key, value (hex or
 null), headers ([name, hex or null]), codec, control. Exits 1 with a line on stderr at the first
 thing that is wrong.
 """
@@ -120,10 +120,9 @@ def main(arguments):
     zeros_end = "--zeros-end-indexes" in arguments
     for name in (a for a in arguments if not a.startswith("--")):
         directory = pathlib.Path(name)
-        partition = int(directory.name.rsplit("-", 1)[1])
         for batch, record in read_partition(directory, zeros_end):
             line = {
-                "partition": partition,
+                "name": directory.name,
                 "offset": record.offset,
                 "ts": record.timestamp,
                 "key": hexed(record.key),

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -33,6 +34,15 @@ fn testdata(name: &str) -> PathBuf {
     path
 }
 
+/// One file of the broker's directory, `clean` or `unclean`, straight from the archive.
+pub(crate) fn broker_file(kind: &str, path: &str) -> Vec<u8> {
+    let tar = testdata(&format!("{kind}.tar.xz"));
+    let member = format!("{kind}/{path}");
+    let out = Command::new("tar").arg("-xJOf").arg(tar).arg(&member).output().expect("tar runs");
+    assert!(out.status.success(), "{member}: {}", String::from_utf8_lossy(&out.stderr));
+    out.stdout
+}
+
 /// Unpacks the broker's directory, `clean` or `unclean`, into the world.
 pub(crate) fn unpack(world: &World, kind: &str) -> PathBuf {
     let tar = testdata(&format!("{kind}.tar.xz"));
@@ -41,7 +51,12 @@ pub(crate) fn unpack(world: &World, kind: &str) -> PathBuf {
 }
 
 /// What a consumer of the broker got, by partition.
-pub(crate) fn expected() -> BTreeMap<String, Vec<Stored>> {
+pub(crate) fn expected() -> &'static BTreeMap<String, Vec<Stored>> {
+    static EXPECTED: LazyLock<BTreeMap<String, Vec<Stored>>> = LazyLock::new(read_expected);
+    &EXPECTED
+}
+
+fn read_expected() -> BTreeMap<String, Vec<Stored>> {
     let out = Command::new("xz").arg("-dc").arg(testdata("expected.json.xz")).output();
     let all: Value = serde_json::from_slice(&out.expect("xz runs").stdout).expect("JSON");
     let partition = |(name, list): (&String, &Value)| {
@@ -76,6 +91,7 @@ fn unhex(value: &Value) -> Option<Vec<u8>> {
 }
 
 /// What `tests/segment_reader.py` found in a partition directory.
+#[derive(Default)]
 pub(crate) struct Independent {
     pub(crate) records: Vec<Stored>,
     pub(crate) codecs: Vec<String>,
@@ -83,25 +99,37 @@ pub(crate) struct Independent {
 
 /// Reads a partition with kafka-python's classes; `Err` is what that reader complains about.
 pub(crate) fn read_independently(partition: &Path, flags: &[&str]) -> Result<Independent, String> {
+    let all = read_all_independently(&[partition.to_owned()], flags)?;
+    Ok(all.into_values().next().expect("one partition was read"))
+}
+
+/// Reads several in one go, by their names: starting that reader takes longer than reading.
+pub(crate) fn read_all_independently(
+    partitions: &[PathBuf],
+    flags: &[&str],
+) -> Result<BTreeMap<String, Independent>, String> {
     let python = root().join(".venv/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/test once", python.display());
     let script = root().join("tests/segment_reader.py");
-    let out = Command::new(python).arg(script).args(flags).arg(partition).output().expect("runs");
+    let out = Command::new(python).arg(script).args(flags).args(partitions).output().expect("runs");
     if !out.status.success() {
         return Err(String::from_utf8_lossy(&out.stderr).into_owned());
     }
-    let name = partition.file_name().expect("a name").to_string_lossy();
-    let topic = name.rsplit_once('-').expect("topic-partition").0;
-    let mut independent = Independent { records: Vec::new(), codecs: Vec::new() };
+    let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let mut all: BTreeMap<_, _> =
+        partitions.iter().map(|path| (name(path), Independent::default())).collect();
     for line in String::from_utf8(out.stdout).expect("UTF-8").lines() {
         let line: Value = serde_json::from_str(line).expect("JSON");
         if line["control"] == Value::Bool(true) {
             continue;
         }
+        let name = line["name"].as_str().expect("a partition's name");
+        let (topic, partition) = name.rsplit_once('-').expect("topic-partition");
+        let independent = all.get_mut(name).expect("a partition that was asked for");
         independent.codecs.push(line["codec"].as_str().expect("a codec").to_owned());
         independent.records.push(Stored {
             topic: topic.to_owned(),
-            partition: line["partition"].as_i64().expect("a partition"),
+            partition: partition.parse().expect("a number"),
             offset: line["offset"].as_i64().expect("an offset"),
             record: Record {
                 ts: line["ts"].as_i64().expect("a timestamp"),
@@ -111,7 +139,7 @@ pub(crate) fn read_independently(partition: &Path, flags: &[&str]) -> Result<Ind
             },
         });
     }
-    Ok(independent)
+    Ok(all)
 }
 
 /// Everything below a directory: size, mode, times of change, and a checksum of the bytes.

@@ -1,15 +1,13 @@
 //! `kill -9` of writers, again and again: what a finished command wrote stays, nothing comes twice, nothing bad is read.
 
-mod support;
-
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::{Output, World};
 use rustix::process::Signal;
-use support::{Output, World};
 
 const ROUNDS: u64 = 200;
 

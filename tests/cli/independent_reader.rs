@@ -1,12 +1,10 @@
 //! Our segments, read by code that is not ours: kafka-python's record classes, see `segment_reader.py`.
 
-mod support;
-
 use std::fs;
 
-use support::World;
-use support::data::read_independently;
-use support::record::{Record, to_lines};
+use crate::support::World;
+use crate::support::data::{read_all_independently, read_independently};
+use crate::support::record::{Record, to_lines};
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
@@ -42,8 +40,11 @@ fn every_codec_and_every_index_is_as_kafka_has_it() {
         for part in records.chunks(1500) {
             world.produce(&[codec, "-J", "-z", codec], to_lines(part));
         }
-        let partition = world.partition(codec, 0);
-        let found = read_independently(&partition, &[]).expect(codec);
+    }
+    let partitions = CODECS.map(|codec| world.partition(codec, 0));
+    let all = read_all_independently(&partitions, &[]).expect("sound");
+    for (codec, partition) in CODECS.into_iter().zip(partitions) {
+        let found = &all[&format!("{codec}-0")];
         assert_eq!(found.records.len(), records.len(), "{codec}");
         for (offset, (found, record)) in (0..).zip(found.records.iter().zip(&records)) {
             assert_eq!((found.offset, &found.record), (offset, record), "{codec}");
@@ -69,13 +70,12 @@ fn keyed_records_lie_where_kafkas_clients_put_them() {
     let lines: String = keys.iter().map(|key| format!("{key}:{key}\n")).collect();
     world.produce(&["keyed", "-K", ":"], lines);
     let mut seen = 0;
-    for partition in 0..7 {
-        let found = read_independently(&world.partition("keyed", partition), &[]).expect("sound");
-        for stored in &found.records {
-            let key = stored.record.key.as_deref().expect("a key");
-            assert_eq!((murmur2(key) & 0x7fff_ffff) % 7, partition as u32, "{stored:?}");
-            seen += 1;
-        }
+    let partitions: Vec<_> = (0..7).map(|partition| world.partition("keyed", partition)).collect();
+    let found = read_all_independently(&partitions, &[]).expect("sound");
+    for stored in found.values().flat_map(|found| &found.records) {
+        let key = stored.record.key.as_deref().expect("a key");
+        assert_eq!(i64::from(murmur2(key) & 0x7fff_ffff) % 7, stored.partition, "{stored:?}");
+        seen += 1;
     }
     assert_eq!(seen, 500);
 }
@@ -118,7 +118,7 @@ fn the_judge_of_partitions_is_right() {
 #[test]
 fn the_reader_objects_to_damage() {
     let world = World::new();
-    let directory = support::data::unpack(&world, "clean").join("segments-0");
+    let directory = crate::support::data::unpack(&world, "clean").join("segments-0");
     for (name, at) in [
         ("00000000000000001413.log", 70),
         ("00000000000000001413.index", 15),

@@ -6,11 +6,11 @@
 //!
 //! `RUNNEL_SOAK=1` tries many more.
 
-mod log_ground;
-
 use std::sync::Arc;
 
-use log_ground::{CONTROL, Rec, batch, lay_out, open, read_batches, segment_path, soak, unpack};
+use crate::log_ground::{
+    CONTROL, Rec, batch, lay_out, open, read_batches, segment_path, soak, unpack,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

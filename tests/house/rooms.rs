@@ -1,8 +1,6 @@
 //! The order of the rooms: a room uses only what its row allows, read from the paths in `src`.
 
-mod support;
-
-use support::source::{self, Source};
+use crate::support::source::{self, Source};
 
 /// Each room, and what it may use besides itself. A new room gets a row here.
 const ROOMS: [(&str, &[&str]); 9] = [

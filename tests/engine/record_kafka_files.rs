@@ -1,30 +1,25 @@
 //! Reads log files that Kafka 4.3.0 wrote, and compares with what its consumer got from them.
-#![allow(clippy::panic, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use runnel::record::{
     Batch, BatchBuilder, Compression, Decompressor, Frame, Record, TimestampType,
 };
 
-/// `[offset, timestamp, key, value, headers]`, bytes as hex.
-type Row = (i64, i64, Option<String>, Option<String>, Vec<(String, Option<String>)>);
+use crate::support::data::{broker_file, expected};
+use crate::support::record as plain;
 
-fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/kafka-4.3.0")
-}
+/// A record by its offset.
+type Row = (i64, plain::Record);
 
-fn expected() -> BTreeMap<String, Vec<Row>> {
-    let packed = std::fs::read(data().join("expected.json.gz")).expect("expected.json.gz");
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).expect("gzip");
-    serde_json::from_str(&text).expect("json")
-}
-
+/// The first segment of a partition.
 fn log(partition: &str) -> Vec<u8> {
-    std::fs::read(data().join(format!("{partition}.log"))).expect(partition)
+    broker_file("clean", &format!("{partition}/00000000000000000000.log"))
+}
+
+/// What Kafka's consumer got.
+fn expected_rows(partition: &str) -> Vec<Row> {
+    expected()[partition].iter().map(|stored| (stored.offset, stored.record.clone())).collect()
 }
 
 fn batches(mut log: &[u8]) -> Vec<Batch<'_>> {
@@ -41,11 +36,11 @@ fn batches(mut log: &[u8]) -> Vec<Batch<'_>> {
 }
 
 fn row(record: &Record<'_>) -> Row {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let headers = record.headers.iter().map(|header| {
-        (String::from_utf8(header.key.to_vec()).expect("utf-8"), header.value.map(hex))
+        (String::from_utf8(header.key.to_vec()).expect("UTF-8"), header.value.map(<[u8]>::to_vec))
     });
-    (record.offset, record.timestamp, record.key.map(hex), record.value.map(hex), headers.collect())
+    let plain = plain::Record::new(record.timestamp, record.key, record.value);
+    (record.offset, plain::Record { headers: headers.collect(), ..plain })
 }
 
 fn rows(batch: &Batch<'_>) -> Vec<Row> {
@@ -56,7 +51,6 @@ fn rows(batch: &Batch<'_>) -> Vec<Row> {
 
 #[test]
 fn codecs() {
-    let expected = expected();
     for codec in Compression::ALL {
         let partition = format!("codec-{codec}-0");
         let log = log(&partition);
@@ -66,10 +60,10 @@ fn codecs() {
             assert_eq!(batch.base_offset().0, got.len() as i64);
             assert_eq!(batch.records_count(), batch.last_offset_delta() + 1);
             let rows = rows(&batch);
-            assert_eq!(rows.iter().map(|row| row.1).max(), Some(batch.max_timestamp()));
+            assert_eq!(rows.iter().map(|row| row.1.ts).max(), Some(batch.max_timestamp()));
             got.extend(rows);
         }
-        assert!(got == expected[&partition], "{partition}");
+        assert!(got == expected_rows(&partition), "{partition}");
     }
 }
 
@@ -81,13 +75,13 @@ fn append_time_is_every_records_time() {
         assert_eq!(batch.attributes().timestamp_type(), TimestampType::LogAppendTime);
         got.extend(rows(&batch));
     }
-    assert_eq!(got, expected()["logappend-0"]);
+    assert_eq!(got, expected_rows("logappend-0"));
 }
 
 #[test]
 fn compacted_batches_have_gaps() {
     let log = log("compacted-0");
-    let expected = &expected()["compacted-0"];
+    let expected = expected_rows("compacted-0");
     let batches = batches(&log);
     let got: Vec<Row> = batches.iter().flat_map(rows).collect();
     assert_eq!(got[..], expected[..got.len()]);
@@ -97,11 +91,10 @@ fn compacted_batches_have_gaps() {
 
 #[test]
 fn transactions() {
-    let expected = expected();
     for partition in ["tx-0", "tx-1"] {
         let log = log(partition);
         let (mut aborted, mut markers) = (BTreeMap::<i64, Vec<Row>>::new(), 0);
-        let mut committed = BTreeSet::new();
+        let mut committed = BTreeMap::new();
         for batch in batches(&log) {
             let producer = batch.producer_id();
             if !batch.attributes().is_control() {
@@ -116,13 +109,17 @@ fn transactions() {
             assert_eq!((rows.len(), batch.base_sequence()), (1, -1));
             // Version 0; 1 is a commit and 0 an abort.
             let pending = aborted.remove(&producer).unwrap_or_default();
-            if rows[0].2.as_deref() == Some("00000001") {
+            if rows[0].1.key.as_deref() == Some(&[0, 0, 0, 1]) {
                 committed.extend(pending);
             }
             markers += 1;
         }
         assert!(markers > 0);
-        assert_eq!(committed.into_iter().collect::<Vec<_>>(), expected[partition], "{partition}");
+        assert_eq!(
+            committed.into_iter().collect::<Vec<_>>(),
+            expected_rows(partition),
+            "{partition}"
+        );
     }
 }
 

@@ -5,14 +5,10 @@
 //! in a line for anything. All blocks share one directory, from top to bottom. An `sh` block must succeed; one
 //! marked `sh no_run` may only name scripts of the project, and those must be there.
 
-#![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
-
-mod support;
-
 use std::fs;
 
+use crate::support::{World, root};
 use regex::Regex;
-use support::{World, root};
 
 #[derive(Debug, PartialEq, Eq)]
 struct Block {

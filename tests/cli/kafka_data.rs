@@ -1,12 +1,10 @@
 //! Directories of a real Apache Kafka 4.3.0 broker: read as they are, judged right, and never touched.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::data::{self, PARTITIONS, expected, fingerprint, unpack};
-use support::{World, record};
+use crate::support::data::{self, PARTITIONS, expected, fingerprint, unpack};
+use crate::support::{World, record};
 
 /// Kafka's files are the broker's: reading one must leave no trace, not even a lock file.
 fn reads_as_the_broker_did(kind: &str) {
@@ -147,9 +145,10 @@ fn the_independent_reader_reads_the_broker_too() {
     let expected = expected();
     for (kind, flags) in [("clean", [].as_slice()), ("unclean", &["--zeros-end-indexes"])] {
         let directory = unpack(&world, kind);
+        let partitions = PARTITIONS.map(|name| directory.join(name));
+        let got = data::read_all_independently(&partitions, flags).expect("sound");
         for name in PARTITIONS {
-            let got = data::read_independently(&directory.join(name), flags).expect("sound");
-            assert!(got.records == expected[name], "{kind} {name}");
+            assert!(got[name].records == expected[name], "{kind} {name}");
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Help, man pages and completions: one declaration of each flag, and what is checked in is what it generates.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 
-use support::{World, root};
+use crate::support::{World, root};
 
 #[test]
 fn help_and_version() {

@@ -1,5 +1,4 @@
 //! Random records through builder and reader, and random bytes into the reader.
-#![allow(clippy::panic, clippy::unwrap_used)]
 
 use proptest::collection::vec;
 use proptest::option::of;

@@ -1,9 +1,7 @@
 //! `runnel topic`.
 
-mod support;
-
+use crate::support::World;
 use serde_json::Value;
-use support::World;
 
 #[test]
 fn create_and_list() {

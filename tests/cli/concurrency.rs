@@ -1,14 +1,10 @@
 //! Many processes write one topic while others read it: each record once, in order, without a gap.
 
-#![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
-
-mod support;
-
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::thread;
 
-use support::World;
+use crate::support::World;
 
 const WRITERS: usize = 8;
 const RECORDS: usize = 50_000;

@@ -1,8 +1,6 @@
 //! The rules of the house that a machine can hold. Each rule is shown a violation that it must catch.
 
-mod support;
-
-use support::source::{self, Source};
+use crate::support::source::{self, Source};
 
 const LINES_MAX: usize = 500;
 

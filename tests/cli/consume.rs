@@ -1,10 +1,8 @@
 //! `runnel consume`: which records, in which form, and when it stops.
 
-mod support;
-
+use crate::support::World;
+use crate::support::record::{Record, Stored, to_lines};
 use rustix::process::Signal;
-use support::World;
-use support::record::{Record, Stored, to_lines};
 
 /// A topic `t` of one partition: ten records a second apart, values v0 to v9, keys k0 to k2.
 fn ten() -> World {

@@ -12,13 +12,11 @@
 //!
 //! `RUNNEL_SOAK=1` throws more dice.
 
-mod log_ground;
-
 use std::io::ErrorKind;
 use std::sync::LazyLock;
 
-use log_ground::liar::{Lie, through};
-use log_ground::{
+use crate::log_ground::liar::{Lie, through};
+use crate::log_ground::{
     CONTROL, DIR, Rec, Result, batch, lay_out, open, open_to_read, read_batches, soak,
 };
 use runnel::log::{Error, Notice, PartitionLog, Segment, View};
@@ -402,7 +400,7 @@ fn the_script_rolls_and_indexes() {
     let (view, _) = lab.read().expect("reads");
     assert!(view.segments().len() > 4, "{:?}", view.segments());
     for suffix in [".index", ".timeindex"] {
-        let path = log_ground::segment_path(view.segments()[2], suffix);
+        let path = crate::log_ground::segment_path(view.segments()[2], suffix);
         assert!(!lab.world.file_bytes(&path).expect("is there").is_empty(), "{path}");
     }
 }

@@ -1,13 +1,11 @@
 //! What `consume` prints, `produce` takes: key, value, headers and timestamp come through to the byte.
 
-mod support;
-
+use crate::support::World;
+use crate::support::record::{Record, plain, to_lines};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence};
-use support::World;
-use support::record::{Record, plain, to_lines};
 
 /// The awkward ones, all of them met in real topics.
 fn awkward() -> Vec<Record> {

@@ -2,14 +2,12 @@
 //!
 //! Everywhere: a clear error, the status of `docs/cli.md`, nothing lost, no panic, no huge allocation.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use support::record::{plain, to_lines};
-use support::{Output, Runnel, World, record::Record};
+use crate::support::record::{plain, to_lines};
+use crate::support::{Output, Runnel, World, record::Record};
 
 /// Address space that is enough for any of these commands, in KiB: hostile lengths must not ask for more.
 const LIMITED: &str = "ulimit -v 1500000";
@@ -120,14 +118,14 @@ fn a_read_only_directory_is_read_but_not_written() {
     read_only(&world.dir(), true);
     let touch = world.command("touch").args([world.dir().join("probe")]);
     assert_ne!(bound_by_modes(touch).run_any().status, 0, "the directory is not read-only");
-    let before = support::data::fingerprint(&world.dir());
+    let before = crate::support::data::fingerprint(&world.dir());
     bound_by_modes(world.runnel(["consume", "t"])).stdout("a\nb\n").stderr("").run();
     bound_by_modes(world.runnel(["topic", "list"])).stdout("t\n").run();
     bound_by_modes(world.runnel(["log", "verify"])).run();
     bound_by_modes(world.runnel(["produce", "t"])).stdin("c\n").fails(1);
     bound_by_modes(world.runnel(["topic", "create", "u"])).fails(1);
     bound_by_modes(world.runnel(["topic", "delete", "t", "--yes"])).fails(1);
-    assert!(support::data::fingerprint(&world.dir()) == before, "nothing changed");
+    assert!(crate::support::data::fingerprint(&world.dir()) == before, "nothing changed");
     read_only(&world.dir(), false);
     world.runnel(["consume", "t"]).stdout("a\nb\n").run();
 }
@@ -211,7 +209,7 @@ fn partitions_out_of_range() {
 }
 
 /// Its stdin is held open until its stdout has ended.
-fn wait_with_open_stdin(mut process: support::running::Running) -> Output {
+fn wait_with_open_stdin(mut process: crate::support::running::Running) -> Output {
     process.wait_for_end();
     process.wait()
 }
@@ -392,7 +390,7 @@ fn survives(world: &World, records: &[Record], what: &str) {
         if said.status != 0 {
             said.has_error();
         }
-        let got = plain(support::record::parse_lines(&said.stdout));
+        let got = plain(crate::support::record::parse_lines(&said.stdout));
         let mut rest = records.iter();
         let true_ones = got.iter().all(|got| rest.any(|record| record == got));
         assert!(true_ones, "{what}: a record that was never written: {said}");

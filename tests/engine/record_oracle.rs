@@ -2,7 +2,6 @@
 //!
 //! The oracle keeps headers in a map, so that names must not repeat here, and wants UTF-8 names;
 //! it splits a batch wherever offset minus sequence changes, so that sequences must count up.
-#![allow(clippy::panic, clippy::unwrap_used)]
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;

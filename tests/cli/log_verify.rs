@@ -1,13 +1,11 @@
 //! `runnel log verify`: quiet about what is sound, exit 5 and a finding a line about what is not.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::World;
+use crate::support::data::fingerprint;
 use serde_json::Value;
-use support::World;
-use support::data::fingerprint;
 
 /// Two partitions of several segments.
 fn sound() -> World {

@@ -1,12 +1,10 @@
 //! `runnel produce`: every way in, and where it ends up.
 
-mod support;
-
 use std::fs;
 
+use crate::support::World;
+use crate::support::record::{Record, Stored};
 use serde_json::Value;
-use support::World;
-use support::record::{Record, Stored};
 
 /// Key and value of a record.
 type Pair<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);

@@ -1,0 +1,19 @@
+//! The real binary from outside, a file for each command and each thing that must hold for all of them: stdout,
+//! stderr and exit status, in a fresh directory with a clean environment.
+#![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod concurrency;
+mod consume;
+mod crash_kill;
+mod help;
+mod independent_reader;
+mod kafka_data;
+mod log_verify;
+mod produce;
+mod readme;
+mod round_trip;
+mod topic;

@@ -1,0 +1,14 @@
+//! The library's rooms from outside: record batches against Kafka's own and another implementation, a partition's log
+//! against a model and in the crash laboratory, and what a verification finds.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod inspect_verify;
+mod log_crash;
+mod log_ground;
+mod log_model;
+mod record_kafka_files;
+mod record_oracle;
+mod record_round_trip;
