@@ -190,7 +190,8 @@ impl PartitionLog {
         let Some(path) = &self.place.control else {
             return Ok(None);
         };
-        let Some(control) = ControlFile::open(&*self.place.storage, path, Open::Read)? else {
+        let opened = ControlFile::open(&*self.place.storage, path, Open::Read);
+        let Some(control) = storage::found(opened)? else {
             return Ok(None);
         };
         let Some(reading) = control.read()? else {
@@ -240,7 +241,8 @@ impl PartitionLog {
         {
             return Ok(view.clone());
         }
-        let examined = examine_tail(storage, &self.place.dir, bases, self.place.recovery_point()?)?;
+        let recovery_point = self.place.recovery_point()?;
+        let examined = examine_tail(storage, &self.place.dir, bases, recovery_point)?;
         let (first, active) = match (examined.segments.first(), examined.segments.last()) {
             (Some(first), Some(active)) => (*first, *active),
             _ => return Err(Error::Gone),
@@ -254,7 +256,11 @@ impl PartitionLog {
         // Not known: a look into the segment tells.
         state.max_timestamp = i64::MAX;
         state.leader_epoch = super::epochs::LeaderEpochs::read(storage, &self.place.dir)?.latest();
-        let view = View { state, segments: Arc::new(examined.segments), fault: examined.fault };
+        // A segment that was named alone ends where the next one begins.
+        let is_whole = self.place.only_segment.is_none();
+        let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
+        let fault = examined.fault.or(loss);
+        let view = View { state, segments: Arc::new(examined.segments), fault };
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)
     }

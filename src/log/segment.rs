@@ -123,15 +123,13 @@ impl Segment {
         offsets: &[OffsetEntry],
         times: &[TimeEntry],
     ) -> Result<()> {
-        if let Some(file) = &self.index {
-            let bytes: Vec<u8> = offsets.iter().flat_map(|entry| entry.to_bytes()).collect();
-            file.set_len(0)?;
-            file.write_all_at(&bytes, 0)?;
-        }
-        if let Some(file) = &self.time_index {
-            let bytes: Vec<u8> = times.iter().flat_map(|entry| entry.to_bytes()).collect();
-            file.set_len(0)?;
-            file.write_all_at(&bytes, 0)?;
+        let offsets: Vec<u8> = offsets.iter().flat_map(|entry| entry.to_bytes()).collect();
+        let times: Vec<u8> = times.iter().flat_map(|entry| entry.to_bytes()).collect();
+        for (file, bytes) in [(&self.index, offsets), (&self.time_index, times)] {
+            if let Some(file) = file {
+                file.set_len(0)?;
+                file.write_all_at(&bytes, 0)?;
+            }
         }
         Ok(())
     }
