@@ -5,6 +5,7 @@
 //! what is mapped by then stays readable. Where no published state can be trusted, the view is
 //! found out from the files.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::control::{ControlFile, State};
@@ -13,7 +14,7 @@ use super::partition::{PartitionLog, guard};
 use super::recovery::{TailFault, examine_tail};
 use super::segment::{Segment, list_segments};
 use crate::model::Offset;
-use crate::record::{Batch, Frame};
+use crate::record::{Batch, CorruptBatch, Frame};
 use crate::storage::{self, File, Open, Slice};
 
 /// Segments kept open for the next read.
@@ -319,9 +320,9 @@ impl PartitionLog {
         loop {
             let limit = self.end_of(view, &segment)?;
             if position < limit {
-                let chunk = read_chunk(&segment, position, limit, bytes_max)?;
-                let last = chunk.batches().last().expect("a chunk has a batch");
-                cursor.offset = last.next_offset();
+                let (chunk, next_offset) =
+                    read_chunk(&segment, position..limit, cursor.offset..end, bytes_max)?;
+                cursor.offset = next_offset;
                 let next = position + chunk.bytes.len() as u64;
                 cursor.place = Some((generation, segment.base_offset, next));
                 return Ok(Some(chunk));
@@ -345,31 +346,59 @@ impl PartitionLog {
     }
 }
 
-/// Whole batches from a position on: as many as `bytes_max` holds, at least one.
-fn read_chunk(segment: &Segment, position: u64, limit: u64, bytes_max: usize) -> Result<Chunk> {
-    let left = usize::try_from(limit - position).unwrap_or(usize::MAX);
+/// Whole batches from the start of `positions` on, as many as `bytes_max` holds, at least one; and
+/// the offset after them. The first must reach into `offsets`, and none past it.
+fn read_chunk(
+    segment: &Segment,
+    positions: Range<u64>,
+    offsets: Range<Offset>,
+    bytes_max: usize,
+) -> Result<(Chunk, Offset)> {
+    let position = positions.start;
+    let left = usize::try_from(positions.end - position).unwrap_or(usize::MAX);
     let mut bytes = segment.log.slice(position, bytes_max.min(left))?;
-    let mut whole = 0;
-    loop {
-        match Batch::at_front(&bytes[whole..]) {
-            Ok(Frame::Whole(batch)) => whole += batch.size_in_bytes(),
+    let (mut whole, mut next_offset) = (0, offsets.start);
+    while whole < bytes.len() || whole == 0 {
+        let fault = match Batch::at_front(&bytes[whole..]) {
+            Ok(Frame::Whole(batch)) => {
+                match misplaced(&batch, whole == 0, next_offset, offsets.end) {
+                    None => {
+                        whole += batch.size_in_bytes();
+                        next_offset = batch.next_offset();
+                        continue;
+                    }
+                    Some(fault) => fault,
+                }
+            }
             // The first batch is larger than what was asked for.
             Ok(Frame::Incomplete { size_in_bytes }) if whole == 0 && bytes.len() < left => {
                 let wanted = size_in_bytes.unwrap_or(bytes.len() * 2).min(left);
                 bytes = segment.log.slice(position, wanted.max(bytes.len() + 1))?;
+                continue;
             }
-            Ok(Frame::Incomplete { .. }) if whole == 0 => {
-                return Err(Fault::Incomplete.at(&*segment.log, position));
-            }
-            Err(cause) if whole == 0 => {
-                return Err(Fault::Corrupt(cause).at(&*segment.log, position));
-            }
-            Ok(Frame::Incomplete { .. }) | Err(_) => break,
+            Ok(Frame::Incomplete { .. }) => Fault::Incomplete,
+            Err(cause) => cause.into(),
+        };
+        if whole == 0 {
+            return Err(fault.at(&*segment.log, position));
         }
-        if whole == bytes.len() {
-            break;
-        }
+        break;
     }
     let file = Arc::clone(&segment.log);
-    Ok(Chunk { bytes: bytes.part(0..whole), file, position })
+    Ok((Chunk { bytes: bytes.part(0..whole), file, position }, next_offset))
+}
+
+/// What is wrong with a batch's offsets for where it stands. The crc does not cover the base
+/// offset, and readers pass over a batch whose offsets are not the ones that they want.
+fn misplaced(batch: &Batch<'_>, is_first: bool, expected: Offset, end: Offset) -> Option<Fault> {
+    let (base, last) = (batch.base_offset(), batch.last_offset());
+    if last < base {
+        let last_delta = batch.last_offset_delta();
+        return Some(CorruptBatch::Offsets { base: base.0, last_delta }.into());
+    }
+    // The first of a chunk may begin before what was asked for.
+    if (if is_first { last } else { base }) < expected {
+        return Some(Fault::Misplaced { found: base, expected });
+    }
+    (last >= end).then_some(Fault::PastEnd { found: last, end })
 }
