@@ -49,6 +49,13 @@ pub struct Topic {
     pub other: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Topic {
+    /// A topic that only this version has written.
+    pub(super) fn new(id: Uuid, partitions: i32, configs: BTreeMap<String, String>) -> Self {
+        Self { id, partitions, configs, other: serde_json::Map::new() }
+    }
+}
+
 /// A topic that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DeletedTopic {
