@@ -6,7 +6,7 @@ use super::partition::PartitionLog;
 use super::read::View;
 use super::scan::{Check, Found, Scanner};
 use super::segment::Segment;
-use crate::model::{Offset, limits};
+use crate::model::Offset;
 use crate::record::Decompressor;
 
 /// A record found by its time.
@@ -71,7 +71,8 @@ impl PartitionLog {
             None => 0,
         };
         let mut scanner = Scanner::new(&*segment.log, start, end, Check::Crc);
-        let mut decompressor = Decompressor::new(limits::DECOMPRESSED_BYTES_MAX);
+        let max_message_bytes = self.config().max_message_bytes;
+        let mut decompressor = Decompressor::for_max_message_bytes(max_message_bytes);
         while let Some(found) = scanner.next()? {
             let (position, batch) = match found {
                 Found::Batch { position, batch } => (position, batch),
