@@ -15,7 +15,7 @@
 //! | 4..6 | version, u16 little-endian |
 //! | 6..8 | length of the body |
 //! | 8..12 | CRC-32C of the body |
-//! | 12.. | the body: [`Published`] as bincode with fixed-width integers |
+//! | 12.. | the body: `Published` as bincode with fixed-width integers |
 
 use std::sync::Arc;
 

@@ -288,6 +288,21 @@ impl PartitionLog {
         }
     }
 
+    /// The segment and position that a cursor stands at.
+    fn locate(&self, view: &View, cursor: &Cursor) -> Result<(Arc<Segment>, u64)> {
+        match cursor.place {
+            Some((generation, base, position)) if generation == view.state.generation => {
+                Ok((self.segment(base)?, position))
+            }
+            _ => {
+                let base = view.segment_of(cursor.offset).ok_or(Error::Gone)?;
+                let segment = self.segment(base)?;
+                let position = segment.position_of(cursor.offset, self.end_of(view, &segment)?)?;
+                Ok((segment, position))
+            }
+        }
+    }
+
     /// The next batches from a cursor on, `bytes_max` of them, or one if it is larger; `None` at
     /// the end of the view. Moves the cursor past them.
     ///
@@ -307,16 +322,7 @@ impl PartitionLog {
         if offset == end {
             return Ok(None);
         }
-        let generation = view.state.generation;
-        let (mut segment, mut position) = match cursor.place {
-            Some((of, base, position)) if of == generation => (self.segment(base)?, position),
-            _ => {
-                let base = view.segment_of(offset).ok_or(Error::Gone)?;
-                let segment = self.segment(base)?;
-                let position = segment.position_of(offset, self.end_of(view, &segment)?)?;
-                (segment, position)
-            }
-        };
+        let (mut segment, mut position) = self.locate(view, cursor)?;
         loop {
             let limit = self.end_of(view, &segment)?;
             if position < limit {
@@ -324,7 +330,7 @@ impl PartitionLog {
                     read_chunk(&segment, position..limit, cursor.offset..end, bytes_max)?;
                 cursor.offset = next_offset;
                 let next = position + chunk.bytes.len() as u64;
-                cursor.place = Some((generation, segment.base_offset, next));
+                cursor.place = Some((view.state.generation, segment.base_offset, next));
                 return Ok(Some(chunk));
             }
             match view.segment_after(segment.base_offset) {
