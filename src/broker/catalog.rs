@@ -21,14 +21,14 @@ const VERSION: u32 = 1;
 
 /// What the file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Catalog {
+pub(super) struct Catalog {
     version: u32,
     /// The topics by name.
     #[serde(default)]
-    pub topics: BTreeMap<TopicName, Topic>,
+    pub(super) topics: BTreeMap<TopicName, Topic>,
     /// Topics whose directories are still to be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deleting: Vec<DeletedTopic>,
+    pub(super) deleting: Vec<DeletedTopic>,
     /// What a later version put here, kept as it is.
     #[serde(flatten)]
     other: serde_json::Map<String, serde_json::Value>,
@@ -49,15 +49,22 @@ pub struct Topic {
     pub other: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Topic {
+    /// A topic that only this version has written.
+    pub(super) fn new(id: Uuid, partitions: i32, configs: BTreeMap<String, String>) -> Self {
+        Self { id, partitions, configs, other: serde_json::Map::new() }
+    }
+}
+
 /// A topic that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeletedTopic {
+pub(super) struct DeletedTopic {
     /// The name that it had.
-    pub name: TopicName,
+    pub(super) name: TopicName,
     /// Its id.
-    pub id: Uuid,
+    pub(super) id: Uuid,
     /// How many partitions it had.
-    pub partitions: i32,
+    pub(super) partitions: i32,
 }
 
 impl Default for Catalog {

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{Error, Result};
-use crate::model::{TopicPartition, Uuid};
+use crate::model::{TopicPartition, Uuid, limits};
 use crate::storage::{
     self, Directory, File, Kind, LockGuard, LockKind, LockRange, LockTable, Open, Storage, Wait,
 };
@@ -90,7 +90,7 @@ impl Home {
     /// write, unless `trusted`.
     pub fn open_path(path: &Path, access: Access, trusted: bool, command: &str) -> Result<Self> {
         if access == Access::Write && !path.exists() {
-            make_directory(path)?;
+            Directory::create(path)?;
         }
         let directory = match Directory::open(path) {
             Err(error) if error.is_not_found() => {
@@ -210,15 +210,6 @@ pub(super) fn make_dir(storage: &dyn Storage, path: &str) -> Result<()> {
     }
 }
 
-fn make_directory(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| storage::Error::new("create", path.display(), source).into())
-}
-
 fn refuse_unsafe(directory: &Directory) -> Result<()> {
     let (owner, mode) = directory.owner_and_mode()?;
     let user = rustix::process::geteuid().as_raw();
@@ -241,17 +232,14 @@ fn meta_properties() -> Result<String> {
     Ok(format!("#\nversion=1\ncluster.id={}\nnode.id=1\ndirectory.id={}\n", random()?, random()?))
 }
 
-/// The process that said last that it writes here.
+/// A process that says that it writes here.
 fn holder_of(storage: &dyn Storage) -> Option<String> {
     let entries = storage.list(HOLDERS_DIR).ok()?;
-    let holders = entries.iter().filter(|entry| entry.kind == Kind::File);
-    holders
-        .filter_map(|entry| {
-            let path = format!("{HOLDERS_DIR}/{}", entry.name);
-            let command = storage::read_text(storage, &path, 4096).ok()??;
-            Some(format!("process {}: {}", entry.name, command.trim()))
-        })
-        .next()
+    entries.iter().filter(|entry| entry.kind == Kind::File).find_map(|entry| {
+        let path = format!("{HOLDERS_DIR}/{}", entry.name);
+        let command = storage::read_text(storage, &path, limits::SMALL_FILE_BYTES_MAX).ok()??;
+        Some(format!("process {}: {}", entry.name, command.trim()))
+    })
 }
 
 #[cfg(test)]
@@ -265,7 +253,7 @@ mod tests {
             (0..1000).map(|partition| partition_lock(topic, partition).start).collect();
         assert_eq!(starts.len(), 1000);
         assert!(starts.iter().all(|start| i64::try_from(*start).is_ok()));
-        let highest = partition_lock(Uuid([0xff; 16]), crate::model::limits::PARTITIONS_MAX);
+        let highest = partition_lock(Uuid([0xff; 16]), limits::PARTITIONS_MAX);
         assert!(i64::try_from(highest.start).is_ok());
     }
 

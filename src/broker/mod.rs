@@ -15,7 +15,7 @@ mod topics;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use catalog::{Catalog, DeletedTopic, Topic};
+pub use catalog::Topic;
 pub use error::{Error, Result};
 pub use home::{Access, Home};
 pub use offsets::{OffsetSpec, resolve};

@@ -54,6 +54,9 @@ pub struct PartitionFacts {
     pub segments: usize,
 }
 
+/// Stands for the id of a topic whose directories don't tell it.
+const NO_ID: Uuid = Uuid([0; 16]);
+
 /// Configs of a topic that was found as directories without an entry in the catalog: nothing of
 /// it is ever removed unless somebody says so.
 fn adopted_configs() -> BTreeMap<String, String> {
@@ -130,12 +133,11 @@ impl Broker {
                     None => false,
                 };
         }
-        let id = id.unwrap_or(Uuid([0; 16]));
+        let id = id.unwrap_or(NO_ID);
         if !has_records || catalog.deleting.iter().any(|deleted| deleted.id == id) {
             return Ok(None);
         }
-        let configs = adopted_configs();
-        Ok(Some(Topic { id, partitions, configs, other: serde_json::Map::new() }))
+        Ok(Some(Topic::new(id, partitions, adopted_configs())))
     }
 
     /// Makes a topic. It is durable when this returns.
@@ -154,15 +156,10 @@ impl Broker {
             if let Some(other) = catalog.topics.keys().find(|other| other.collides_with(name)) {
                 return Err(Error::Collides { name: name.clone(), other: other.clone() });
             }
-            let id = random_id()?;
-            for partition in 0..new.partitions {
-                self.make_partition(name, id, partition)?;
-            }
-            self.storage().sync_dir(LOG_DIR)?;
-            let (partitions, configs) = (new.partitions, new.configs.clone());
-            let topic = Topic { id, partitions, configs, other: serde_json::Map::new() };
-            catalog.topics.insert(name.clone(), topic.clone());
-            info(name.clone(), topic)
+            // Somebody may have removed a topic of this name by hand.
+            self.forget_checkpoints(&[name])?;
+            let topic = Topic::new(random_id()?, new.partitions, new.configs.clone());
+            self.enter_topic(catalog, name, topic)
         })
     }
 
@@ -177,19 +174,29 @@ impl Broker {
             return Ok(found);
         }
         self.catalog.change(&self.home, |catalog| {
-            let mut id = found.id;
-            if id == Uuid([0; 16]) {
-                id = random_id()?;
+            // As it is by now: another process may have taken it in, or deleted it.
+            let mut topic =
+                self.topics()?.remove(name).ok_or_else(|| Error::NoSuchTopic(name.clone()))?;
+            if topic.id == NO_ID {
+                topic.id = random_id()?;
             }
-            for partition in 0..found.partitions {
-                self.make_partition(name, id, partition)?;
-            }
-            self.storage().sync_dir(LOG_DIR)?;
-            let (partitions, configs) = (found.partitions, found.overrides.clone());
-            let topic = Topic { id, partitions, configs, other: serde_json::Map::new() };
-            catalog.topics.insert(name.clone(), topic.clone());
-            info(name.clone(), topic)
+            self.enter_topic(catalog, name, topic)
         })
+    }
+
+    /// Makes what is missing of a topic's directories, and then its entry.
+    fn enter_topic(
+        &self,
+        catalog: &mut Catalog,
+        name: &TopicName,
+        topic: Topic,
+    ) -> Result<TopicInfo> {
+        for partition in 0..topic.partitions {
+            self.make_partition(name, topic.id, partition)?;
+        }
+        self.storage().sync_dir(LOG_DIR)?;
+        catalog.topics.insert(name.clone(), topic.clone());
+        info(name.clone(), topic)
     }
 
     /// Changes a topic's configs and adds partitions.
@@ -206,7 +213,7 @@ impl Broker {
         for key in unset.iter().filter(|key| !set.contains_key(*key)) {
             config::find(key)?;
         }
-        let current = self.topic_to_write(name)?;
+        self.topic_to_write(name)?;
         self.catalog.change(&self.home, |catalog| {
             let topic =
                 catalog.topics.get_mut(name).ok_or_else(|| Error::NoSuchTopic(name.clone()))?;
@@ -220,7 +227,7 @@ impl Broker {
                     return Err(Error::Partitions(text));
                 }
                 for partition in topic.partitions..partitions {
-                    self.make_partition(name, current.id, partition)?;
+                    self.make_partition(name, topic.id, partition)?;
                 }
                 self.storage().sync_dir(LOG_DIR)?;
                 topic.partitions = partitions;
@@ -261,22 +268,23 @@ impl Broker {
                 }
             }
             self.storage().sync_dir(LOG_DIR)?;
-            self.forget_checkpoints(&catalog.deleting)?;
+            let names: Vec<_> = catalog.deleting.iter().map(|deleted| &deleted.name).collect();
+            self.forget_checkpoints(&names)?;
             catalog.deleting.clear();
             Ok(())
         })
     }
 
-    /// Takes deleted topics out of the checkpoints, which know partitions by name: a topic made
-    /// anew must not inherit what was true of another.
-    fn forget_checkpoints(&self, deleted: &[DeletedTopic]) -> Result<()> {
+    /// Takes topics out of the checkpoints, which know partitions by name: a topic made anew must
+    /// not inherit what was true of another.
+    fn forget_checkpoints(&self, names: &[&TopicName]) -> Result<()> {
         let locks = self.home.require_write()?;
         let _lock = locks.acquire(home::CHECKPOINT_LOCK, LockKind::Exclusive, Wait::Yes)?;
         for file in [checkpoint::RECOVERY_POINTS, checkpoint::LOG_STARTS] {
             let path = format!("{LOG_DIR}/{file}");
             let mut offsets = checkpoint::read_offsets(self.storage(), &path)?;
             let before = offsets.len();
-            offsets.retain(|tp, _| deleted.iter().all(|deleted| deleted.name != tp.topic));
+            offsets.retain(|tp, _| !names.contains(&&tp.topic));
             if offsets.len() < before {
                 checkpoint::write_offsets(self.storage(), &path, &offsets)?;
             }
@@ -371,7 +379,10 @@ fn random_id() -> Result<Uuid> {
 /// The topic's id as its partition directory has it; `None` where it doesn't say.
 fn read_topic_id(storage: &dyn Storage, dir: &str) -> Result<Option<Uuid>> {
     let path = format!("{dir}/{}", names::PARTITION_METADATA);
-    let text = storage::read_text(storage, &path, 4096).ok().flatten().unwrap_or_default();
+    let text = storage::read_text(storage, &path, limits::SMALL_FILE_BYTES_MAX)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     Ok(text.lines().find_map(|line| line.strip_prefix("topic_id: ")?.trim().parse().ok()))
 }
 

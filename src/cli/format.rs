@@ -1,4 +1,4 @@
-//! `--format`: one parse of the format string, used by [`Format::write`] and, read backwards, by
+//! `--format`: one parse of the format string, used by `Format::write` and, read backwards, by
 //! [`super::input`].
 //!
 //! | token | prints | modifiers |

@@ -1,7 +1,7 @@
 //! The command line: arguments in, records and answers out. The one room that prints, reads the
 //! environment and decides on the exit status.
 //!
-//! A command is a file in [`commands`], named after it, with its flags and what it does. Around
+//! A command is a file in `commands`, named after it, with its flags and what it does. Around
 //! them stand the forms of records in and out and the small grammars that flags share.
 
 mod args;

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use super::error::CommandError;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FileType;
 
@@ -55,6 +56,14 @@ impl Sink {
         // One huge record must not be paid for ever after.
         self.buffer.shrink_to(2 * WRITE_BYTES);
         result
+    }
+}
+
+/// Prints an answer in one piece. That nobody reads it to its end is no error.
+pub(super) fn print(bytes: impl AsRef<[u8]>) -> Result<(), CommandError> {
+    match write_all(bytes.as_ref()) {
+        Err(SinkError::Io(error)) => Err(CommandError::stdout(error)),
+        Err(SinkError::Closed) | Ok(()) => Ok(()),
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Sizes are decimal (1 MB is 1,000,000 bytes), as disks, `df -H` and cloud bills count.
 
-use unicode_width::UnicodeWidthChar;
-
 /// Blocks by eighths of a column, from one eighth to a full one.
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 
@@ -23,19 +21,6 @@ pub fn escape_for_terminal(out: &mut String, bytes: &[u8]) {
             push_hex(out, byte);
         }
     }
-}
-
-/// Cuts `text` to `width` columns; where something is cut, `…` stands in the last one.
-#[must_use]
-pub fn ellipsize(text: &str, width: usize) -> String {
-    if !cut(text, width).1 {
-        return text.to_owned();
-    }
-    let mut short = cut(text, width.saturating_sub(1)).0.to_owned();
-    if width > 0 {
-        short.push('…');
-    }
-    short
 }
 
 /// `12.4 MB`: three digits where there are so many, in decimal units.
@@ -98,18 +83,6 @@ const fn is_hidden_control(character: char) -> bool {
 fn push_hex(out: &mut String, byte: u8) {
     let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
     out.extend(['\\', 'x', digit(byte >> 4), digit(byte & 15)]);
-}
-
-/// The longest front of `text` within `width` columns, and whether that is less than all.
-fn cut(text: &str, width: usize) -> (&str, bool) {
-    let mut columns = 0;
-    for (at, character) in text.char_indices() {
-        columns += character.width().unwrap_or(0);
-        if columns > width {
-            return (&text[..at], true);
-        }
-    }
-    (text, false)
 }
 
 /// A count and what is counted, in the plural where it is not one: `1,234 records`.
@@ -181,15 +154,6 @@ mod tests {
             (0.5, 0, ""),
         ] {
             assert_eq!(bar(share, width), expected, "{share}");
-        }
-    }
-
-    #[test]
-    fn widths() {
-        for (text, width, expected) in
-            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 4, "日…"), ("é", 0, ""), ("", 0, "")]
-        {
-            assert_eq!(ellipsize(text, width), expected);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::reader::{LocatedRecord, PartitionReader, RecordRange};
 use crate::broker::Result;
-use crate::model::TopicPartition;
+use crate::model::{Offset, TopicPartition};
 use crate::record::{Decompressor, Header, Headers, Record};
 
 /// Records decoded ahead for each partition.
@@ -13,7 +13,7 @@ const AHEAD_RECORDS: usize = 256;
 
 /// A record that owns its bytes.
 #[derive(Debug, Clone)]
-pub struct MergedRecord {
+struct MergedRecord {
     leader_epoch: i32,
     offset: i64,
     timestamp: i64,
@@ -128,7 +128,7 @@ impl Ahead {
             let _ = chunk.visit(range, scratch, |located| {
                 self.records.push_back(MergedRecord::copied(&located));
                 if self.records.len() >= AHEAD_RECORDS {
-                    next = Some(crate::model::Offset(located.record.offset).next());
+                    next = Some(Offset(located.record.offset).next());
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())

@@ -11,7 +11,7 @@ mod tail;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use merge::{MergedRecord, TimeOrder};
+pub use merge::TimeOrder;
 pub use producer::{Acks, Producer, ProducerOptions, SendError, Totals};
 pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, RecordRange};
 pub use tail::starts_of_last;

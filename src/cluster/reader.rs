@@ -44,7 +44,6 @@ pub struct PartitionReader {
     cursor: Cursor,
     stop: Offset,
     chunk_bytes: usize,
-    foreign: bool,
 }
 
 impl Cluster {
@@ -53,16 +52,15 @@ impl Cluster {
     /// # Errors
     /// [`Error::NoSuchPartition`], and as the file system says.
     pub fn reader(&self, topic: &TopicInfo, partition: i32) -> Result<PartitionReader> {
-        PartitionReader::new(self.broker().log(topic, partition)?, false)
+        PartitionReader::new(self.broker().log(topic, partition)?, MAPPED_CHUNK_BYTES)
     }
 }
 
 impl PartitionReader {
-    fn new(log: Arc<PartitionLog>, foreign: bool) -> Result<Self> {
+    fn new(log: Arc<PartitionLog>, chunk_bytes: usize) -> Result<Self> {
         let view = log.view().map_err(|error| of_log(&log, error))?;
         let cursor = Cursor::at(view.log_start());
-        let chunk_bytes = if foreign { COPIED_CHUNK_BYTES } else { MAPPED_CHUNK_BYTES };
-        Ok(Self { log, stop: view.end(), view, cursor, chunk_bytes, foreign })
+        Ok(Self { log, stop: view.end(), view, cursor, chunk_bytes })
     }
 
     /// What it reads.
@@ -155,12 +153,6 @@ impl PartitionReader {
         };
         let log = Arc::clone(&self.log);
         Ok(Some(FetchedChunk { chunk, log, from, to: self.stop }))
-    }
-
-    /// Whether the files are somebody else's.
-    #[must_use]
-    pub const fn is_foreign(&self) -> bool {
-        self.foreign
     }
 }
 
@@ -281,7 +273,7 @@ impl ForeignLog {
     /// # Errors
     /// As the file system says.
     pub fn reader(&self) -> Result<PartitionReader> {
-        PartitionReader::new(Arc::clone(&self.log), true)
+        PartitionReader::new(Arc::clone(&self.log), COPIED_CHUNK_BYTES)
     }
 }
 

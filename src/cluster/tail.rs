@@ -17,7 +17,8 @@ const WINDOW_OFFSETS_MAX: i64 = 1 << 16;
 const WINDOW_OFFSETS_MIN: i64 = 256;
 
 /// Offsets to begin at, one for each reader, so that together they give the last `count` records
-/// that match, by timestamp, among those between each reader's position and stop.
+/// that match, by timestamp, among those between each reader's position and stop. `matches` may
+/// break off the search, and what was found by then counts.
 ///
 /// # Errors
 /// As the readers say.
@@ -26,16 +27,18 @@ pub fn starts_of_last(
     count: u64,
     range: RecordRange,
     scratch: &mut Decompressor,
-    mut matches: impl FnMut(&LocatedRecord<'_>) -> bool,
+    mut matches: impl FnMut(&LocatedRecord<'_>) -> ControlFlow<(), bool>,
 ) -> Result<Vec<Offset>> {
     let first =
         i64::try_from(count).unwrap_or(i64::MAX).clamp(WINDOW_OFFSETS_MIN, WINDOW_OFFSETS_MAX);
     let mut windows: Vec<_> =
         readers.iter().map(|reader| Window::at_end_of(reader, first)).collect();
-    for _ in 0..count {
+    'search: for _ in 0..count {
         let mut youngest: Option<(i64, usize)> = None;
         for (index, window) in windows.iter_mut().enumerate() {
-            window.fill(&mut readers[index], range, scratch, &mut matches)?;
+            if window.fill(&mut readers[index], range, scratch, &mut matches)?.is_break() {
+                break 'search;
+            }
             if let Some((_, timestamp)) = window.found.last()
                 && youngest.is_none_or(|(best, _)| *timestamp >= best)
             {
@@ -80,8 +83,8 @@ impl Window {
         reader: &mut PartitionReader,
         range: RecordRange,
         scratch: &mut Decompressor,
-        matches: &mut impl FnMut(&LocatedRecord<'_>) -> bool,
-    ) -> Result<()> {
+        matches: &mut impl FnMut(&LocatedRecord<'_>) -> ControlFlow<(), bool>,
+    ) -> Result<ControlFlow<()>> {
         let stop = reader.stop();
         while self.found.is_empty() && self.looked_from > self.floor {
             let from = (self.looked_from + -self.size).max(self.floor);
@@ -89,16 +92,19 @@ impl Window {
             reader.seek(from);
             reader.stop_at(self.looked_from);
             while let Some(chunk) = reader.next_chunk()? {
-                let _ = chunk.visit(range, scratch, |located| {
-                    if matches(&located) {
+                let flow = chunk.visit(range, scratch, |located| {
+                    if matches(&located)? {
                         self.found.push((located.record.offset, located.record.timestamp));
                     }
                     ControlFlow::Continue(())
                 })?;
+                if flow.is_break() {
+                    return Ok(flow);
+                }
             }
             reader.stop_at(stop);
             self.looked_from = from;
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }

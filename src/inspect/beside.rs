@@ -92,7 +92,7 @@ impl Beside<'_> {
         let path = self.place.path_of(name);
         let text = storage::read_text(&*self.place.storage, &path, limits::TEXT_FILE_BYTES_MAX);
         let is_sound = match text {
-            Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => false,
+            Err(error) if error.is_malformed() => false,
             text => text?.is_none_or(|text| is_sound(&text)),
         };
         if !is_sound {

@@ -63,13 +63,20 @@ pub(super) struct Entries<'f, E> {
 }
 
 impl<'f, E: Entry> Entries<'f, E> {
-    /// The entries of a file; `slots` of them, where that is known.
+    /// The entries of a file; `slots` of them, where that is known. Where it is not, a file that
+    /// is no whole number of entries is told of: as torn, if it may still be written to.
     pub(super) fn new(
         file: &'f dyn File,
         slots: Option<u64>,
+        is_active: bool,
         findings: &mut Findings,
     ) -> Result<Self> {
         let len = file.metadata()?.len;
+        if slots.is_none() && len % E::BYTES as u64 != 0 {
+            let severity = if is_active { Severity::Note } else { Severity::Damage };
+            let what = Problem::OddLength { bytes: len, entry: E::BYTES as u64 };
+            findings.whole(file.display(), severity, what);
+        }
         let whole = len / E::BYTES as u64;
         let mut entries = Self {
             file,
@@ -184,18 +191,4 @@ impl<'f, E: Entry> Entries<'f, E> {
         }
         Ok(())
     }
-}
-
-/// Tells of a file that is no whole number of entries: torn where it may still be written to.
-pub(super) fn check_length<E: Entry>(
-    file: &dyn File,
-    is_active: bool,
-    findings: &mut Findings,
-) -> Result<()> {
-    let (bytes, entry) = (file.metadata()?.len, E::BYTES as u64);
-    if bytes % entry != 0 {
-        let severity = if is_active { Severity::Note } else { Severity::Damage };
-        findings.whole(file.display(), severity, Problem::OddLength { bytes, entry });
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@
 //! of `.index` then has the position of the first and the last offset of the last. That is as
 //! good for a search, and no finding.
 
-use super::entries::{Entries, Slot, check_length};
+use super::entries::{Entries, Slot};
 use super::finding::{Findings, Problem};
 use crate::log::index::{OffsetEntry, TimeEntry};
 use crate::model::Offset;
@@ -49,10 +49,7 @@ impl<'f> OffsetCheck<'f> {
         is_active: bool,
         findings: &mut Findings,
     ) -> Result<Self> {
-        if slots.is_none() {
-            check_length::<OffsetEntry>(file, is_active, findings)?;
-        }
-        let entries = Entries::new(file, slots, findings)?;
+        let entries = Entries::new(file, slots, is_active, findings)?;
         Ok(Self { base, entries, begun: None, last_sound: None })
     }
 
@@ -160,10 +157,7 @@ impl<'f> TimeCheck<'f> {
         is_active: bool,
         findings: &mut Findings,
     ) -> Result<Self> {
-        if slots.is_none() {
-            check_length::<TimeEntry>(file, is_active, findings)?;
-        }
-        let entries = Entries::new(file, slots, findings)?;
+        let entries = Entries::new(file, slots, is_active, findings)?;
         Ok(Self { base, entries, largest: -1, is_floor: false, last_sound: None })
     }
 

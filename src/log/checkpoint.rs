@@ -18,6 +18,14 @@ pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// The log start offsets that lie above the first segment's base offset.
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 
+/// The text of a checkpoint; `None` where there is no file, or none of text.
+pub(super) fn read_text(storage: &dyn Storage, path: &str) -> storage::Result<Option<String>> {
+    match storage::read_text(storage, path, limits::TEXT_FILE_BYTES_MAX) {
+        Err(error) if error.is_malformed() => Ok(None),
+        text => text,
+    }
+}
+
 /// The lines of a checkpoint; `None` where its form is not kept.
 pub(super) fn parse_lines(text: &str) -> Option<Vec<&str>> {
     let mut lines = text.lines();
@@ -48,11 +56,7 @@ pub type Offsets = BTreeMap<TopicPartition, Offset>;
 /// # Errors
 /// As the file system says.
 pub fn read_offsets(storage: &dyn Storage, path: &str) -> storage::Result<Offsets> {
-    let text = match storage::read_text(storage, path, limits::TEXT_FILE_BYTES_MAX) {
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => None,
-        text => text?,
-    };
-    Ok(text.and_then(|text| parse_offsets(&text)).unwrap_or_default())
+    Ok(read_text(storage, path)?.and_then(|text| parse_offsets(&text)).unwrap_or_default())
 }
 
 fn parse_offsets(text: &str) -> Option<Offsets> {

@@ -15,7 +15,7 @@
 //! | 4..6 | version, u16 little-endian |
 //! | 6..8 | length of the body |
 //! | 8..12 | CRC-32C of the body |
-//! | 12.. | the body: [`Published`] as bincode with fixed-width integers |
+//! | 12.. | the body: `Published` as bincode with fixed-width integers |
 
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ const fn id_words(id: FileId) -> (u64, u64, u64) {
 }
 
 /// An open control file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ControlFile {
     file: Arc<dyn File>,
     id: FileId,
@@ -175,16 +175,14 @@ impl Reading {
 }
 
 impl ControlFile {
-    /// Opens a partition's control file; `None` if it is not there and is only to be read.
+    /// Opens a partition's control file.
     ///
     /// # Errors
     /// As the file system says.
-    pub fn open(storage: &dyn Storage, path: &str, how: Open) -> Result<Option<Self>> {
-        let Some(file) = storage::found(storage.open(path, how))? else {
-            return Ok(None);
-        };
+    pub fn open(storage: &dyn Storage, path: &str, how: Open) -> Result<Self> {
+        let file = storage.open(path, how)?;
         let id = file.metadata()?.id;
-        Ok(Some(Self { file, id, boot_id: storage.boot_id() }))
+        Ok(Self { file, id, boot_id: storage.boot_id() })
     }
 
     /// Which file this is.
@@ -295,7 +293,7 @@ mod tests {
     fn the_newest_whole_slot_counts() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let storage = Directory::open(home.path()).expect("opens");
-        let control = ControlFile::open(&storage, "c", Open::Create).expect("opens").expect("made");
+        let control = ControlFile::open(&storage, "c", Open::Create).expect("opens");
         assert!(control.read().expect("reads").is_none());
         let active =
             storage.open("x.log", Open::Create).expect("creates").metadata().expect("is there");
@@ -318,8 +316,7 @@ mod tests {
         let storage = Directory::open(home.path()).expect("opens");
         let active =
             storage.open("x.log", Open::Create).expect("creates").metadata().expect("is there");
-        let open =
-            |path| ControlFile::open(&storage, path, Open::Create).expect("opens").expect("made");
+        let open = |path| ControlFile::open(&storage, path, Open::Create).expect("opens");
         let mut control = open("c");
         control.publish(&state(10), active.id, 1).expect("writes");
         let trusted = |control: &ControlFile, active: &storage::Metadata| {

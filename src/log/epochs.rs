@@ -8,7 +8,7 @@
 
 use super::segment::path_in;
 use super::{checkpoint, names};
-use crate::model::{Offset, limits};
+use crate::model::Offset;
 use crate::storage::{self, Storage};
 
 /// One leader epoch.
@@ -37,10 +37,7 @@ impl LeaderEpochs {
     /// As the file system says.
     pub fn read(storage: &dyn Storage, dir: &str) -> storage::Result<Self> {
         let path = path_in(dir, names::LEADER_EPOCHS);
-        let text = match storage::read_text(storage, &path, limits::TEXT_FILE_BYTES_MAX) {
-            Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => None,
-            text => text?,
-        };
+        let text = checkpoint::read_text(storage, &path)?;
         Ok(text.and_then(|text| Self::parse(&text)).unwrap_or_default())
     }
 

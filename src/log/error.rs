@@ -36,6 +36,22 @@ pub enum Fault {
         /// The lowest base offset that would be right.
         expected: Offset,
     },
+    /// A sound batch past what the log holds.
+    #[error("the batch ends at offset {found}, where the log ends before {end}")]
+    PastEnd {
+        /// Its last offset.
+        found: Offset,
+        /// The offset after the log's last.
+        end: Offset,
+    },
+    /// No batch, where there were some that are known to have been durable.
+    #[error("the log ends at offset {end}, but all below offset {recovery_point} was on disk")]
+    EndsEarly {
+        /// The offset after the last sound batch.
+        end: Offset,
+        /// What the checkpoint says.
+        recovery_point: Offset,
+    },
 }
 
 impl Fault {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::append::Writer;
 use super::error::Result;
 use super::index::{self, OffsetEntry, TimeEntry};
 use super::partition::Place;
-use super::recovery::walk_segment;
 use super::segment::Segment;
+use super::walk::walk_segment;
+use super::writer::{Writer, bytes_of};
 use crate::model::{Offset, TopicConfig};
 use crate::storage::{File, FileId, Open};
 
@@ -55,12 +55,12 @@ impl Writer {
         }
         let named = Segment::open_active(storage, &place.dir, base, Open::Write)?;
         (active.index, active.time_index) = (named.index, named.time_index);
-        let interval = u64::try_from(config.index_interval_bytes).unwrap_or_default();
+        let interval = bytes_of(config.index_interval_bytes);
         let facts = walk_segment(&*active.log, base, 0, interval)?;
         active.rewrite_indexes(&facts.offsets, &facts.times)?;
         self.state.offset_slots = facts.offsets.len() as u64;
         self.state.time_slots = facts.times.len() as u64;
-        self.state.last_indexed_timestamp = facts.times.last().map_or(-1, |entry| entry.timestamp);
+        self.state.last_indexed_timestamp = facts.last_indexed_timestamp();
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ pub mod epochs;
 mod error;
 pub mod index;
 mod indexing;
+mod leftovers;
 pub mod names;
 mod partition;
 mod read;
@@ -28,11 +29,13 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 mod time;
+mod walk;
+mod writer;
 
 pub use append::Appended;
 pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, Owned, PartitionLog, Place};
 pub use read::{Chunk, Cursor, View};
-pub use recovery::{TailExamined, TailFault, examine_tail};
+pub use recovery::TailFault;
 pub use segment::{Segment, list_segments};
 pub use time::TimedOffset;

@@ -3,10 +3,10 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use super::append::Writer;
 use super::checkpoint::{self, LOG_STARTS, RECOVERY_POINTS};
 use super::error::Result;
 use super::read::ReadCache;
+use super::writer::Writer;
 use crate::model::{Offset, TopicConfig, TopicPartition};
 use crate::storage::{self, FileId, LockGuard, LockKind, LockRange, LockTable, Storage, Wait};
 
@@ -47,6 +47,11 @@ impl Place {
     #[must_use]
     pub fn path_of(&self, name: &str) -> String {
         super::segment::path_in(&self.dir, name)
+    }
+
+    /// The control file of a log to append to.
+    pub(super) fn control_path(&self) -> &str {
+        self.control.as_deref().expect("a log to append to has a control file")
     }
 
     /// Everything below is durable, by the checkpoint; 0 where it says nothing.

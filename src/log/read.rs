@@ -5,6 +5,7 @@
 //! what is mapped by then stays readable. Where no published state can be trusted, the view is
 //! found out from the files.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::control::{ControlFile, State};
@@ -13,7 +14,7 @@ use super::partition::{PartitionLog, guard};
 use super::recovery::{TailFault, examine_tail};
 use super::segment::{Segment, list_segments};
 use crate::model::Offset;
-use crate::record::{Batch, Frame};
+use crate::record::{Batch, CorruptBatch, Frame};
 use crate::storage::{self, File, Open, Slice};
 
 /// Segments kept open for the next read.
@@ -190,7 +191,8 @@ impl PartitionLog {
         let Some(path) = &self.place.control else {
             return Ok(None);
         };
-        let Some(control) = ControlFile::open(&*self.place.storage, path, Open::Read)? else {
+        let opened = ControlFile::open(&*self.place.storage, path, Open::Read);
+        let Some(control) = storage::found(opened)? else {
             return Ok(None);
         };
         let Some(reading) = control.read()? else {
@@ -240,7 +242,8 @@ impl PartitionLog {
         {
             return Ok(view.clone());
         }
-        let examined = examine_tail(storage, &self.place.dir, bases, self.place.recovery_point()?)?;
+        let recovery_point = self.place.recovery_point()?;
+        let examined = examine_tail(storage, &self.place.dir, bases, recovery_point)?;
         let (first, active) = match (examined.segments.first(), examined.segments.last()) {
             (Some(first), Some(active)) => (*first, *active),
             _ => return Err(Error::Gone),
@@ -254,7 +257,11 @@ impl PartitionLog {
         // Not known: a look into the segment tells.
         state.max_timestamp = i64::MAX;
         state.leader_epoch = super::epochs::LeaderEpochs::read(storage, &self.place.dir)?.latest();
-        let view = View { state, segments: Arc::new(examined.segments), fault: examined.fault };
+        // A segment that was named alone ends where the next one begins.
+        let is_whole = self.place.only_segment.is_none();
+        let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
+        let fault = examined.fault.or(loss);
+        let view = View { state, segments: Arc::new(examined.segments), fault };
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)
     }
@@ -281,6 +288,21 @@ impl PartitionLog {
         }
     }
 
+    /// The segment and position that a cursor stands at.
+    fn locate(&self, view: &View, cursor: &Cursor) -> Result<(Arc<Segment>, u64)> {
+        match cursor.place {
+            Some((generation, base, position)) if generation == view.state.generation => {
+                Ok((self.segment(base)?, position))
+            }
+            _ => {
+                let base = view.segment_of(cursor.offset).ok_or(Error::Gone)?;
+                let segment = self.segment(base)?;
+                let position = segment.position_of(cursor.offset, self.end_of(view, &segment)?)?;
+                Ok((segment, position))
+            }
+        }
+    }
+
     /// The next batches from a cursor on, `bytes_max` of them, or one if it is larger; `None` at
     /// the end of the view. Moves the cursor past them.
     ///
@@ -300,24 +322,15 @@ impl PartitionLog {
         if offset == end {
             return Ok(None);
         }
-        let generation = view.state.generation;
-        let (mut segment, mut position) = match cursor.place {
-            Some((of, base, position)) if of == generation => (self.segment(base)?, position),
-            _ => {
-                let base = view.segment_of(offset).ok_or(Error::Gone)?;
-                let segment = self.segment(base)?;
-                let position = segment.position_of(offset, self.end_of(view, &segment)?)?;
-                (segment, position)
-            }
-        };
+        let (mut segment, mut position) = self.locate(view, cursor)?;
         loop {
             let limit = self.end_of(view, &segment)?;
             if position < limit {
-                let chunk = read_chunk(&segment, position, limit, bytes_max)?;
-                let last = chunk.batches().last().expect("a chunk has a batch");
-                cursor.offset = last.next_offset();
+                let (chunk, next_offset) =
+                    read_chunk(&segment, position..limit, cursor.offset..end, bytes_max)?;
+                cursor.offset = next_offset;
                 let next = position + chunk.bytes.len() as u64;
-                cursor.place = Some((generation, segment.base_offset, next));
+                cursor.place = Some((view.state.generation, segment.base_offset, next));
                 return Ok(Some(chunk));
             }
             match view.segment_after(segment.base_offset) {
@@ -339,31 +352,59 @@ impl PartitionLog {
     }
 }
 
-/// Whole batches from a position on: as many as `bytes_max` holds, at least one.
-fn read_chunk(segment: &Segment, position: u64, limit: u64, bytes_max: usize) -> Result<Chunk> {
-    let left = usize::try_from(limit - position).unwrap_or(usize::MAX);
+/// Whole batches from the start of `positions` on, as many as `bytes_max` holds, at least one; and
+/// the offset after them. The first must reach into `offsets`, and none past it.
+fn read_chunk(
+    segment: &Segment,
+    positions: Range<u64>,
+    offsets: Range<Offset>,
+    bytes_max: usize,
+) -> Result<(Chunk, Offset)> {
+    let position = positions.start;
+    let left = usize::try_from(positions.end - position).unwrap_or(usize::MAX);
     let mut bytes = segment.log.slice(position, bytes_max.min(left))?;
-    let mut whole = 0;
-    loop {
-        match Batch::at_front(&bytes[whole..]) {
-            Ok(Frame::Whole(batch)) => whole += batch.size_in_bytes(),
+    let (mut whole, mut next_offset) = (0, offsets.start);
+    while whole < bytes.len() || whole == 0 {
+        let fault = match Batch::at_front(&bytes[whole..]) {
+            Ok(Frame::Whole(batch)) => {
+                match misplaced(&batch, whole == 0, next_offset, offsets.end) {
+                    None => {
+                        whole += batch.size_in_bytes();
+                        next_offset = batch.next_offset();
+                        continue;
+                    }
+                    Some(fault) => fault,
+                }
+            }
             // The first batch is larger than what was asked for.
             Ok(Frame::Incomplete { size_in_bytes }) if whole == 0 && bytes.len() < left => {
                 let wanted = size_in_bytes.unwrap_or(bytes.len() * 2).min(left);
                 bytes = segment.log.slice(position, wanted.max(bytes.len() + 1))?;
+                continue;
             }
-            Ok(Frame::Incomplete { .. }) if whole == 0 => {
-                return Err(Fault::Incomplete.at(&*segment.log, position));
-            }
-            Err(cause) if whole == 0 => {
-                return Err(Fault::Corrupt(cause).at(&*segment.log, position));
-            }
-            Ok(Frame::Incomplete { .. }) | Err(_) => break,
+            Ok(Frame::Incomplete { .. }) => Fault::Incomplete,
+            Err(cause) => cause.into(),
+        };
+        if whole == 0 {
+            return Err(fault.at(&*segment.log, position));
         }
-        if whole == bytes.len() {
-            break;
-        }
+        break;
     }
     let file = Arc::clone(&segment.log);
-    Ok(Chunk { bytes: bytes.part(0..whole), file, position })
+    Ok((Chunk { bytes: bytes.part(0..whole), file, position }, next_offset))
+}
+
+/// What is wrong with a batch's offsets for where it stands. The crc does not cover the base
+/// offset, and readers pass over a batch whose offsets are not the ones that they want.
+fn misplaced(batch: &Batch<'_>, is_first: bool, expected: Offset, end: Offset) -> Option<Fault> {
+    let (base, last) = (batch.base_offset(), batch.last_offset());
+    if last < base {
+        let last_delta = batch.last_offset_delta();
+        return Some(CorruptBatch::Offsets { base: base.0, last_delta }.into());
+    }
+    // The first of a chunk may begin before what was asked for.
+    if (if is_first { last } else { base }) < expected {
+        return Some(Fault::Misplaced { found: base, expected });
+    }
+    (last >= end).then_some(Fault::PastEnd { found: last, end })
 }

@@ -11,106 +11,17 @@
 use super::control::State;
 use super::epochs::LeaderEpochs;
 use super::error::{Fault, Result};
-use super::index::{self, OffsetEntry, TimeEntry};
-use super::names::{self, CLEANED, DELETED, INDEX, LOG, SWAP, TIME_INDEX};
+use super::leftovers::finish_replacements;
+use super::names::{self, INDEX, LOG, TIME_INDEX};
 use super::partition::{Notice, Owned, Place};
-use super::scan::{Check, Found, Scanner};
 use super::segment::{Segment, list_segments, path_in};
 use super::suspect::rewrite;
+use super::walk::{SegmentFacts, walk_segment};
 use crate::model::Offset;
-use crate::storage::{self, File, Kind, Open, Storage};
+use crate::storage::{self, File, Open, Storage};
 
 /// Bytes copied at a time when a cut tail is put away.
 const COPY_BYTES: usize = 1 << 20;
-
-/// What a walk over one segment found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SegmentFacts {
-    pub(super) end_offset: Offset,
-    pub(super) end_position: u64,
-    pub(super) max_timestamp: i64,
-    pub(super) max_timestamp_offset: Offset,
-    pub(super) first_timestamp: i64,
-    pub(super) leader_epoch: i32,
-    pub(super) bytes_since_index: u64,
-    pub(super) offsets: Vec<OffsetEntry>,
-    pub(super) times: Vec<TimeEntry>,
-    pub(super) fault: Option<Fault>,
-}
-
-impl SegmentFacts {
-    fn begin(base: Offset, position: u64) -> Self {
-        Self {
-            end_offset: base,
-            end_position: position,
-            max_timestamp: -1,
-            max_timestamp_offset: base,
-            first_timestamp: -1,
-            leader_epoch: -1,
-            bytes_since_index: 0,
-            offsets: Vec::new(),
-            times: Vec::new(),
-            fault: None,
-        }
-    }
-}
-
-/// Walks a segment's batches from a position to its end or its first fault, every crc checked,
-/// and notes what its indexes must hold.
-pub(super) fn walk_segment(
-    file: &dyn File,
-    base: Offset,
-    position: u64,
-    index_interval_bytes: u64,
-) -> Result<SegmentFacts> {
-    let mut facts = SegmentFacts::begin(base, position);
-    let end = file.metadata()?.len;
-    let mut scanner = Scanner::new(file, position, end, Check::Crc);
-    while let Some(found) = scanner.next()? {
-        let (position, batch) = match found {
-            Found::Batch { position, batch } => (position, batch),
-            Found::Fault { fault, .. } => {
-                facts.fault = Some(fault);
-                break;
-            }
-        };
-        let relative = index::relative(batch.last_offset(), base);
-        let Some(relative_offset) = relative.filter(|_| batch.base_offset() >= facts.end_offset)
-        else {
-            let (found, expected) = (batch.base_offset(), facts.end_offset);
-            facts.fault = Some(Fault::Misplaced { found, expected });
-            break;
-        };
-        if facts.end_position == 0 {
-            facts.first_timestamp = batch.max_timestamp();
-        }
-        if batch.max_timestamp() > facts.max_timestamp {
-            facts.max_timestamp = batch.max_timestamp();
-            facts.max_timestamp_offset = batch.last_offset();
-        }
-        facts.leader_epoch = facts.leader_epoch.max(batch.leader_epoch());
-        if facts.bytes_since_index > index_interval_bytes {
-            facts.offsets.push(OffsetEntry { relative_offset, position: position as u32 });
-            push_time(&mut facts, base);
-            facts.bytes_since_index = 0;
-        }
-        let size = batch.size_in_bytes() as u64;
-        facts.bytes_since_index += size;
-        facts.end_offset = batch.next_offset();
-        facts.end_position = position + size;
-    }
-    Ok(facts)
-}
-
-/// Notes the largest timestamp so far, if it has risen since it was noted last.
-fn push_time(facts: &mut SegmentFacts, base: Offset) {
-    let rises = facts.times.last().is_none_or(|last| last.timestamp < facts.max_timestamp);
-    if let Some(relative_offset) =
-        index::relative(facts.max_timestamp_offset, base).filter(|_| rises)
-    {
-        facts.times.push(TimeEntry { timestamp: facts.max_timestamp, relative_offset });
-    }
-}
 
 /// Why a log ends where it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,15 +36,25 @@ pub struct TailFault {
 
 /// What a reader found out of the end of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TailExamined {
+pub(super) struct TailExamined {
     /// The segments, up to the one in which the log ends.
-    pub segments: Vec<Offset>,
+    pub(super) segments: Vec<Offset>,
     /// The offset after the last sound batch.
-    pub end_offset: Offset,
+    pub(super) end_offset: Offset,
     /// Where in the last of the segments it ends.
-    pub end_position: u64,
+    pub(super) end_position: u64,
     /// What follows it there, if anything does.
-    pub fault: Option<TailFault>,
+    pub(super) fault: Option<TailFault>,
+}
+
+impl TailExamined {
+    /// What is wrong where the log ends below its recovery point.
+    pub(super) fn loss_of_durable(&self, recovery_point: Offset) -> Option<TailFault> {
+        let (segment, end) = (*self.segments.last()?, self.end_offset);
+        let fault = Fault::EndsEarly { end, recovery_point };
+        let position = self.end_position;
+        (end < recovery_point).then_some(TailFault { segment, position, fault })
+    }
 }
 
 /// Finds the end of a log of these segments from its files alone, checking everything past the
@@ -141,7 +62,7 @@ pub struct TailExamined {
 ///
 /// # Errors
 /// As the file system says.
-pub fn examine_tail(
+pub(super) fn examine_tail(
     storage: &dyn Storage,
     dir: &str,
     mut segments: Vec<Offset>,
@@ -156,10 +77,7 @@ pub fn examine_tail(
     };
     for (number, base) in segments.iter().enumerate().skip(first) {
         let segment = Segment::open(storage, dir, *base)?;
-        let start = match number == first {
-            true => segment.position_of(recovery_point + -1, segment.log.metadata()?.len)?,
-            false => 0,
-        };
+        let start = segment.position_of(recovery_point + -1, segment.log.metadata()?.len)?;
         let mut facts = walk_segment(&*segment.log, *base, start, u64::MAX)?;
         if facts.end_position == start && start > 0 {
             // The batch that the recovery point follows is not there, or damaged.
@@ -185,6 +103,10 @@ fn first_to_check(segments: &[Offset], recovery_point: Offset) -> usize {
 
 /// Makes a log whole, with its lock in hand, and gives its state and active segment. Everything
 /// that the state covers is durable then.
+///
+/// # Errors
+/// As the file system says; [`super::Error::Corrupt`] for damage of what was known to be durable,
+/// of which nothing is changed.
 pub(super) fn recover(
     place: &Place,
     owned: &Owned,
@@ -192,119 +114,181 @@ pub(super) fn recover(
     now_ms: i64,
     notices: &mut Vec<Notice>,
 ) -> Result<(State, Segment)> {
+    let log_start = place.log_start()?.unwrap_or_default();
+    let segments = segments_to_recover(place, log_start)?;
+    let recovery_point = place.recovery_point()?;
+    let epochs = LeaderEpochs::read(&*place.storage, &place.dir)?;
+    let mut recovery = Recovery {
+        place,
+        owned,
+        index_interval_bytes,
+        now_ms,
+        recovery_point,
+        epoch: epochs.latest(),
+        epochs,
+        notices,
+    };
+    let mut number = first_to_check(&segments, recovery_point);
+    loop {
+        let later = &segments[number + 1..];
+        let (segment, facts, is_cut) = recovery.segment(segments[number], later)?;
+        if is_cut || later.is_empty() {
+            let log_start = log_start.max(segments[0]);
+            return Ok((recovery.state(&facts, segment.base_offset, log_start), segment));
+        }
+        number += 1;
+    }
+}
+
+/// The segments of a log, at least one, their names durable.
+fn segments_to_recover(place: &Place, log_start: Offset) -> Result<Vec<Offset>> {
     let storage = &*place.storage;
     finish_replacements(storage, &place.dir)?;
-    let log_start = place.log_start()?;
     let mut segments = list_segments(storage, &place.dir)?;
     if segments.is_empty() {
-        let base = log_start.unwrap_or_default();
-        Segment::open_active(storage, &place.dir, base, Open::Create)?;
-        segments.push(base);
+        Segment::open_active(storage, &place.dir, log_start, Open::Create)?;
+        segments.push(log_start);
     }
     // A writer that died may have made names that are not durable yet.
     storage.sync_dir(&place.dir)?;
-    let recovery_point = place.recovery_point()?;
-    let first = first_to_check(&segments, recovery_point);
-    let mut epochs = LeaderEpochs::read(storage, &place.dir)?;
-    let mut epoch = epochs.latest();
-    let mut last = None;
-    for (number, base) in segments.iter().enumerate().skip(first) {
-        let segment = Segment::open_active(storage, &place.dir, *base, Open::Write)?;
-        let mut facts = walk_segment(&*segment.log, *base, 0, index_interval_bytes)?;
-        if let Some(fault) = facts.fault.take_if(|_| facts.end_offset < recovery_point) {
-            // Not what a crash leaves: this was durable, and so is what follows it. To cut here
-            // would lose records that were acknowledged.
+    Ok(segments)
+}
+
+/// A recovery under way.
+struct Recovery<'p> {
+    place: &'p Place,
+    owned: &'p Owned,
+    index_interval_bytes: u64,
+    now_ms: i64,
+    recovery_point: Offset,
+    epochs: LeaderEpochs,
+    /// The epoch that appends are to be made in.
+    epoch: i32,
+    notices: &'p mut Vec<Notice>,
+}
+
+impl Recovery<'_> {
+    /// Makes a segment whole and durable, its indexes anew. Where it has a fault the log is cut off
+    /// there, the `later` segments with it: true then.
+    fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, SegmentFacts, bool)> {
+        let place = self.place;
+        let segment = Segment::open_active(&*place.storage, &place.dir, base, Open::Write)?;
+        let mut facts = walk_segment(&*segment.log, base, 0, self.index_interval_bytes)?;
+        let fault = facts.fault.take();
+        if let Some(fault) = self.loss_of_durable(&facts, fault.as_ref(), later) {
             return Err(fault.at(&*segment.log, facts.end_position));
         }
-        if number + 1 < segments.len() && facts.fault.is_none() {
-            push_time(&mut facts, *base);
+        let is_cut = fault.is_some();
+        if !is_cut && !later.is_empty() {
+            facts.push_time();
         }
         segment.rewrite_indexes(&facts.offsets, &facts.times)?;
-        let fault = facts.fault.take();
-        epoch = epoch.max(facts.leader_epoch);
-        if fault.is_some() {
-            // Before the cut: who dies in between leaves an epoch too many, never one too few. And
-            // never one that records had which are cut off here.
-            epoch += 1;
-            epochs.truncate_to(facts.end_offset);
-            epochs.begin(epoch, facts.end_offset);
-            epochs.write(storage, &place.dir)?;
-            let later = &segments[number + 1..];
-            notices.push(cut(place, owned, &segment, facts.end_position, later, now_ms)?);
+        self.epoch = self.epoch.max(facts.leader_epoch);
+        if is_cut {
+            self.begin_epoch(facts.end_offset)?;
+            self.cut(&segment, facts.end_position, later)?;
         }
         // A sync may have failed since the machine started, and nobody been told.
-        let from = match number == first {
-            true => segment.position_of(recovery_point, facts.end_position)?,
-            false => 0,
-        };
+        let from = segment.position_of(self.recovery_point, facts.end_position)?;
         rewrite(&*segment.log, from, facts.end_position)?;
         segment.finish(facts.offsets.len() as u64, facts.times.len() as u64)?;
-        last = Some((segment, facts));
-        if fault.is_some() {
-            break;
+        Ok((segment, facts, is_cut))
+    }
+
+    /// What is wrong where a log ends below its recovery point. No crash leaves that: what is not
+    /// there was durable, and so is what follows it. To cut there would lose records that were
+    /// acknowledged.
+    fn loss_of_durable(
+        &self,
+        facts: &SegmentFacts,
+        fault: Option<&Fault>,
+        later: &[Offset],
+    ) -> Option<Fault> {
+        let (end, recovery_point) = (facts.end_offset, self.recovery_point);
+        if end >= recovery_point || (fault.is_none() && !later.is_empty()) {
+            return None;
+        }
+        Some(fault.cloned().unwrap_or(Fault::EndsEarly { end, recovery_point }))
+    }
+
+    /// Begins a leader epoch at the offset where the log is to be cut: who remembers what follows
+    /// it can tell. Before the cut: who dies in between leaves an epoch too many, never one too
+    /// few, and never one that records had which are cut off here.
+    fn begin_epoch(&mut self, end: Offset) -> Result<()> {
+        self.epoch += 1;
+        self.epochs.truncate_to(end);
+        self.epochs.begin(self.epoch, end);
+        Ok(self.epochs.write(&*self.place.storage, &self.place.dir)?)
+    }
+
+    /// Cuts a segment at a position and takes all later segments out of the log. What is taken
+    /// away is kept in the directory for cuts, and is durable there before it leaves the log.
+    fn cut(&mut self, segment: &Segment, position: u64, later: &[Offset]) -> Result<()> {
+        let (place, now_ms) = (self.place, self.now_ms);
+        let storage = &*place.storage;
+        let kept = self.make_cut_dir()?;
+        let len = segment.log.metadata()?.len;
+        let name = names::segment_file(segment.base_offset, LOG);
+        let copy = storage.open(&format!("{kept}/{name}.{position}.{now_ms}"), Open::Create)?;
+        copy_tail(&*segment.log, position, &*copy)?;
+        storage.sync_dir(&kept)?;
+        // Later segments first: were the first one cut before, a crash would leave a hole.
+        for base in later.iter().rev() {
+            let name = names::segment_file(*base, LOG);
+            storage.rename(&path_in(&place.dir, &name), &format!("{kept}/{name}.{now_ms}"))?;
+            for suffix in [INDEX, TIME_INDEX] {
+                let index = path_in(&place.dir, &names::segment_file(*base, suffix));
+                storage::found(storage.remove_file(&index))?;
+            }
+        }
+        storage.sync_dir(&kept)?;
+        storage.sync_dir(&place.dir)?;
+        segment.log.set_len(position)?;
+        self.notices.push(Notice::TailCut {
+            partition: place.partition.clone(),
+            bytes: len - position,
+            segments: later.len(),
+            kept: storage.display(&kept),
+        });
+        Ok(())
+    }
+
+    /// The directory in which what is cut off this log is kept, its name durable.
+    fn make_cut_dir(&self) -> Result<String> {
+        let storage = &*self.place.storage;
+        let kept = format!("{}/{}", self.owned.cut_dir, self.place.partition);
+        for dir in [self.owned.cut_dir.as_str(), kept.as_str()] {
+            match storage.create_dir(dir) {
+                Err(error) if !error.already_exists() => return Err(error.into()),
+                _ => storage.sync_dir(dir.rsplit_once('/').map_or("", |(parent, _)| parent))?,
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The state of a log whose last segment is whole and durable.
+    fn state(&self, last: &SegmentFacts, active_base: Offset, log_start: Offset) -> State {
+        let end_offset = last.end_offset.max(log_start).0;
+        State {
+            log_start_offset: log_start.0,
+            end_offset,
+            end_position: last.end_position,
+            recovery_point: end_offset,
+            recovery_position: last.end_position,
+            max_timestamp: last.max_timestamp,
+            max_timestamp_offset: last.max_timestamp_offset.0,
+            first_timestamp: last.first_timestamp,
+            bytes_since_index: last.bytes_since_index,
+            offset_slots: last.offsets.len() as u64,
+            time_slots: last.times.len() as u64,
+            last_indexed_timestamp: last.last_indexed_timestamp(),
+            leader_epoch: self.epoch,
+            ..State::fresh(active_base, self.now_ms.unsigned_abs(), self.now_ms)
         }
     }
-    let (segment, facts) = last.expect("a log has a segment, and the last one is always walked");
-    let mut state = State::fresh(segment.base_offset, now_ms.unsigned_abs(), now_ms);
-    state.log_start_offset = log_start.unwrap_or_default().max(segments[0]).0;
-    state.end_offset = facts.end_offset.0.max(state.log_start_offset);
-    state.end_position = facts.end_position;
-    state.recovery_point = state.end_offset;
-    state.recovery_position = state.end_position;
-    state.max_timestamp = facts.max_timestamp;
-    state.max_timestamp_offset = facts.max_timestamp_offset.0;
-    state.first_timestamp = facts.first_timestamp;
-    state.bytes_since_index = facts.bytes_since_index;
-    state.offset_slots = facts.offsets.len() as u64;
-    state.time_slots = facts.times.len() as u64;
-    state.last_indexed_timestamp = facts.times.last().map_or(-1, |entry| entry.timestamp);
-    state.leader_epoch = epoch;
-    Ok((state, segment))
 }
 
-/// Cuts a segment at a position and takes all later segments out of the log. What is taken away
-/// is kept in the directory for cuts, and is durable there before it leaves the log.
-fn cut(
-    place: &Place,
-    owned: &Owned,
-    segment: &Segment,
-    position: u64,
-    later: &[Offset],
-    now_ms: i64,
-) -> Result<Notice> {
-    let storage = &*place.storage;
-    let kept = format!("{}/{}", owned.cut_dir, place.partition);
-    for dir in [owned.cut_dir.as_str(), kept.as_str()] {
-        match storage.create_dir(dir) {
-            Err(error) if !error.already_exists() => return Err(error.into()),
-            _ => storage.sync_dir(dir.rsplit_once('/').map_or("", |(parent, _)| parent))?,
-        }
-    }
-    let len = segment.log.metadata()?.len;
-    let name = names::segment_file(segment.base_offset, LOG);
-    let copy = storage.open(&format!("{kept}/{name}.{position}.{now_ms}"), Open::Create)?;
-    copy_tail(&*segment.log, position, &*copy)?;
-    storage.sync_dir(&kept)?;
-    // Later segments first: were the first one cut before, a crash would leave a hole.
-    for base in later.iter().rev() {
-        let name = names::segment_file(*base, LOG);
-        storage.rename(&path_in(&place.dir, &name), &format!("{kept}/{name}.{now_ms}"))?;
-        for suffix in [INDEX, TIME_INDEX] {
-            let index = path_in(&place.dir, &names::segment_file(*base, suffix));
-            storage::found(storage.remove_file(&index))?;
-        }
-    }
-    storage.sync_dir(&kept)?;
-    storage.sync_dir(&place.dir)?;
-    segment.log.set_len(position)?;
-    Ok(Notice::TailCut {
-        partition: place.partition.clone(),
-        bytes: len - position,
-        segments: later.len(),
-        kept: storage.display(&kept),
-    })
-}
-
+/// Copies a file from a position to its end, and makes the copy durable.
 fn copy_tail(from: &dyn File, mut position: u64, to: &dyn File) -> Result<()> {
     let mut buffer = vec![0; COPY_BYTES];
     let mut written = 0;
@@ -317,55 +301,4 @@ fn copy_tail(from: &dyn File, mut position: u64, to: &dyn File) -> Result<()> {
         position += count as u64;
         written += count as u64;
     }
-}
-
-/// Finishes or undoes what a compaction or deletion left half way, by Kafka's rules: `.deleted`
-/// and `.cleaned` files go; a `.swap` takes the place of the segments that it covers, unless a
-/// `.cleaned` of its base or a lower one tells that it was not finished.
-fn finish_replacements(storage: &dyn Storage, dir: &str) -> Result<()> {
-    let mut swaps = Vec::new();
-    let mut lowest_cleaned = None;
-    let files: Vec<_> = storage.list(dir)?.into_iter().filter(|e| e.kind == Kind::File).collect();
-    for entry in &files {
-        if let Some(plain) = entry.name.strip_suffix(CLEANED) {
-            let base = names::base_offset(plain, LOG);
-            lowest_cleaned = lowest_cleaned.into_iter().chain(base).min();
-        }
-        if entry.name.ends_with(DELETED) || entry.name.ends_with(CLEANED) {
-            storage.remove_file(&path_in(dir, &entry.name))?;
-        }
-    }
-    for entry in &files {
-        let Some(plain) = entry.name.strip_suffix(SWAP) else {
-            continue;
-        };
-        let path = path_in(dir, &entry.name);
-        match names::base_offset(plain, LOG) {
-            Some(base) if lowest_cleaned.is_none_or(|lowest| base < lowest) => {
-                let facts = walk_segment(&*storage.open(&path, Open::Read)?, base, 0, u64::MAX)?;
-                swaps.push((base, facts.end_offset, path));
-            }
-            _ => storage.remove_file(&path)?,
-        }
-    }
-    for (base, end, path) in &swaps {
-        for old in list_segments(storage, dir)? {
-            if old >= *base && old < *end {
-                remove_segment(storage, dir, old)?;
-            }
-        }
-        storage.rename(path, &path_in(dir, &names::segment_file(*base, LOG)))?;
-    }
-    if !swaps.is_empty() {
-        storage.sync_dir(dir)?;
-    }
-    Ok(())
-}
-
-/// Removes the files of a segment, the log first: indexes without one mean nothing.
-fn remove_segment(storage: &dyn Storage, dir: &str, base: Offset) -> Result<()> {
-    for suffix in [LOG, INDEX, TIME_INDEX, names::TXN_INDEX] {
-        storage::found(storage.remove_file(&path_in(dir, &names::segment_file(base, suffix))))?;
-    }
-    Ok(())
 }

@@ -75,16 +75,21 @@ impl Segment {
     }
 
     /// Where the first batch is that ends at or after an offset; `end` if there is none before it.
-    /// A batch below `end` that is damaged ends the search: the caller meets it there.
+    /// A batch below `end` that is damaged or misplaced ends the search: the caller meets it there.
     ///
     /// # Errors
     /// As the file system says.
     pub fn position_of(&self, offset: Offset, end: u64) -> Result<u64> {
         let start = self.hint(offset, end)?;
         let mut scanner = Scanner::new(&*self.log, start, end, Check::Frames);
+        let mut expected = self.base_offset;
         while let Some(found) = scanner.next()? {
             match found {
-                Found::Batch { batch, .. } if batch.last_offset() < offset => {}
+                Found::Batch { batch, .. }
+                    if batch.last_offset() < offset && batch.base_offset() >= expected =>
+                {
+                    expected = batch.next_offset();
+                }
                 Found::Batch { position, .. } | Found::Fault { position, .. } => {
                     return Ok(position);
                 }
@@ -123,15 +128,13 @@ impl Segment {
         offsets: &[OffsetEntry],
         times: &[TimeEntry],
     ) -> Result<()> {
-        if let Some(file) = &self.index {
-            let bytes: Vec<u8> = offsets.iter().flat_map(|entry| entry.to_bytes()).collect();
-            file.set_len(0)?;
-            file.write_all_at(&bytes, 0)?;
-        }
-        if let Some(file) = &self.time_index {
-            let bytes: Vec<u8> = times.iter().flat_map(|entry| entry.to_bytes()).collect();
-            file.set_len(0)?;
-            file.write_all_at(&bytes, 0)?;
+        let offsets: Vec<u8> = offsets.iter().flat_map(|entry| entry.to_bytes()).collect();
+        let times: Vec<u8> = times.iter().flat_map(|entry| entry.to_bytes()).collect();
+        for (file, bytes) in [(&self.index, offsets), (&self.time_index, times)] {
+            if let Some(file) = file {
+                file.set_len(0)?;
+                file.write_all_at(&bytes, 0)?;
+            }
         }
         Ok(())
     }

@@ -10,11 +10,11 @@
 //! An append that was refused must not come true later: what stands past the published end of a
 //! suspect log is cut off, where otherwise a whole batch there is taken over.
 
-use super::append::Writer;
 use super::control::State;
 use super::error::Result;
 use super::partition::{Notice, Place};
-use super::recovery::walk_segment;
+use super::walk::walk_segment;
+use super::writer::Writer;
 use crate::model::Offset;
 use crate::storage::File;
 
@@ -35,20 +35,15 @@ pub(super) fn rewrite(file: &dyn File, mut position: u64, end: u64) -> Result<()
 }
 
 impl Writer {
-    /// Puts a suspect log in order, whose active file is of `len` bytes; `false` where bytes that
-    /// were published cannot be read back any more.
-    pub(super) fn heal(
-        &mut self,
-        place: &Place,
-        len: u64,
-        notices: &mut Vec<Notice>,
-    ) -> Result<bool> {
+    /// Puts a suspect log in order; `false` where bytes that were published cannot be read back
+    /// any more.
+    pub(super) fn heal(&mut self, place: &Place, notices: &mut Vec<Notice>) -> Result<bool> {
         if !self.state.suspect {
             return Ok(true);
         }
         let (position, end) = (self.state.recovery_position, self.state.end_position);
         let log = &*self.active.log;
-        if len > end {
+        if log.metadata()?.len > end {
             log.set_len(end)?;
         }
         let from = Offset(self.state.recovery_point);

@@ -190,3 +190,57 @@ fn what_was_durable_is_never_cut_off_for_damage_before_it() {
     assert_eq!(storage.file_bytes(&path(0, LOG)), before, "nothing was cut off");
     assert_eq!(chunks(&log(&storage), 2, 1), [[2], [3]], "what is sound is still read");
 }
+
+/// The crc of a batch does not cover its base offset.
+#[test]
+fn a_batch_with_anothers_offsets_is_told_not_passed_over() {
+    let storage = laboratory();
+    let writer = log(&storage);
+    for number in 0..4 {
+        append(&writer, &[&format!("value {number}")], 10);
+    }
+    let batch_bytes = storage.file_bytes(&path(0, LOG)).expect("is there").len() as u64 / 4;
+    // The lowest byte of the third batch's base offset, and its third: 2 is then 0 or 65538.
+    for (byte, xor) in [(7, 2), (5, 1)] {
+        let position = 2 * batch_bytes + byte;
+        storage.corrupt(&path(0, LOG), position, xor).expect("there is such a byte");
+        for from in [0, 1, 2, 3] {
+            let log = log(&storage);
+            let view = log.view().expect("a view");
+            let mut cursor = Cursor::at(Offset(from));
+            let told = loop {
+                match log.read(&view, &mut cursor, 1) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break false,
+                    Err(Error::Corrupt(_)) => break true,
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            assert!(told, "{byte} {xor}: from {from}");
+            assert!(cursor.offset <= Offset(from.max(2)), "{:?}", cursor.offset);
+        }
+        storage.corrupt(&path(0, LOG), position, xor).expect("there is such a byte");
+    }
+    assert_eq!(chunks(&log(&storage), 0, 1).concat(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_log_that_ends_below_what_was_durable_is_told_of() {
+    use crate::storage::sim::Loss;
+    let storage = laboratory();
+    append(&log(&storage), &["a"], 10);
+    let len = storage.file_bytes(&path(0, LOG)).expect("is there").len() as u64;
+    append(&log(&storage), &["b"], 10);
+    storage.crash(Loss::Nothing);
+    // Opening after a crash checks all, and notes that it is durable.
+    let storage = storage.process();
+    log(&storage).open_to_append(0).expect("opens");
+    let file = storage.open(&path(0, LOG), Open::Write).expect("opens");
+    file.set_len(len).expect("cuts");
+    let refused = log(&storage).open_to_append(0).expect_err("a record is gone").to_string();
+    let expected = "the log ends at offset 1, but all below offset 2 was on disk";
+    assert!(refused.ends_with(expected), "{refused}");
+    assert_eq!(chunks(&log(&storage), 0, 1000), [[0]], "what is there is still read");
+    let view = log(&storage).view().expect("a view");
+    assert_eq!(view.tail_fault().map(|fault| fault.fault.to_string()).as_deref(), Some(expected));
+}

@@ -6,8 +6,8 @@ use super::partition::PartitionLog;
 use super::read::View;
 use super::scan::{Check, Found, Scanner};
 use super::segment::Segment;
-use crate::model::{Offset, limits};
-use crate::record::Decompressor;
+use crate::model::Offset;
+use crate::record::{Batch, CorruptBatch, Decompressor, Record};
 
 /// A record found by its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,37 +71,43 @@ impl PartitionLog {
             None => 0,
         };
         let mut scanner = Scanner::new(&*segment.log, start, end, Check::Crc);
-        let mut decompressor = Decompressor::new(limits::DECOMPRESSED_BYTES_MAX);
+        let max_message_bytes = self.config().max_message_bytes;
+        let mut decompressor = Decompressor::for_max_message_bytes(max_message_bytes);
         while let Some(found) = scanner.next()? {
             let (position, batch) = match found {
                 Found::Batch { position, batch } => (position, batch),
                 Found::Fault { position, fault } => return Err(fault.at(&*segment.log, position)),
             };
-            if batch.max_timestamp() < timestamp || batch.next_offset() <= view.log_start() {
-                continue;
-            }
-            let damage = |cause| Fault::Corrupt(cause).at(&*segment.log, position);
-            if batch.attributes().is_control() {
-                continue;
-            }
-            for record in batch.records(&mut decompressor).map_err(damage)? {
-                let record = record.map_err(damage)?;
-                let offset = Offset(record.offset);
-                if record.timestamp >= timestamp
-                    && offset >= view.log_start()
-                    && offset < view.end()
-                {
-                    let leader_epoch = batch.leader_epoch();
-                    return Ok(Some(TimedOffset {
-                        offset,
-                        timestamp: record.timestamp,
-                        leader_epoch,
-                    }));
-                }
+            let found = first_in(&batch, view, timestamp, &mut decompressor)
+                .map_err(|cause| Fault::Corrupt(cause).at(&*segment.log, position))?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
     }
+}
+
+/// The first record of a batch that a view covers and whose timestamp is at or after `timestamp`.
+fn first_in(
+    batch: &Batch<'_>,
+    view: &View,
+    timestamp: i64,
+    decompressor: &mut Decompressor,
+) -> std::result::Result<Option<TimedOffset>, CorruptBatch> {
+    let is_before = batch.max_timestamp() < timestamp || batch.next_offset() <= view.log_start();
+    if is_before || batch.attributes().is_control() {
+        return Ok(None);
+    }
+    let leader_epoch = batch.leader_epoch();
+    for record in batch.records(decompressor)? {
+        let Record { offset, timestamp: found, .. } = record?;
+        let offset = Offset(offset);
+        if found >= timestamp && (view.log_start()..view.end()).contains(&offset) {
+            return Ok(Some(TimedOffset { offset, timestamp: found, leader_epoch }));
+        }
+    }
+    Ok(None)
 }
 
 /// Where the batch begins that an entry of the time index names; `None` if there is no such batch.

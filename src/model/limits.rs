@@ -17,3 +17,6 @@ pub const BATCH_BYTES_MAX: usize = i32::MAX as usize;
 
 /// Bytes of a text file in the directory (catalog, checkpoints) that is read whole.
 pub const TEXT_FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Bytes of a file that holds a line or two: `partition.metadata`, what a process says of itself.
+pub const SMALL_FILE_BYTES_MAX: u64 = 4096;

@@ -1,7 +1,5 @@
 //! Kafka's variable-length integers: zigzag, then seven bits a byte, low ones first.
 
-/// Longest encoding of a 32-bit integer, in bytes.
-pub const I32_BYTES_MAX: usize = 5;
 /// Longest encoding of a 64-bit integer, in bytes.
 pub const I64_BYTES_MAX: usize = 10;
 

@@ -5,8 +5,10 @@
 //! can't lead runnel out of it.
 
 use std::ffi::CStr;
+use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,6 +45,23 @@ impl Directory {
     /// As the system says.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, Reading::Maps)
+    }
+
+    /// Makes a directory that only its owner may enter, and those above it that are missing. Their
+    /// names are durable when this returns.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn create(path: &Path) -> Result<()> {
+        let failed = |source| Error::new("create", path.display(), source);
+        let missing: Vec<_> = path.ancestors().take_while(|dir| !dir.exists()).collect();
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        for dir in missing {
+            let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+            let above = above.unwrap_or(Path::new("."));
+            std::fs::File::open(above).and_then(|above| above.sync_all()).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Opens a directory of somebody else's, to read: nothing is mapped.
@@ -438,6 +457,17 @@ mod tests {
         assert!(file.slice(6, 6).is_err(), "past the end");
         storage.remove_file("log/a").expect("removes");
         assert_eq!(&*slice, b"world", "a map outlives its file's name");
+    }
+
+    #[test]
+    fn directories_above_are_made_too() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let path = home.path().join("a/b/c");
+        for _ in 0..2 {
+            Directory::create(&path).expect("makes it, or finds it");
+        }
+        let (_, mode) = Directory::open(&path).and_then(|dir| dir.owner_and_mode()).expect("opens");
+        assert_eq!(mode, 0o700);
     }
 
     #[test]

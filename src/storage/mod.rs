@@ -63,6 +63,12 @@ impl Error {
         self.source.kind() == io::ErrorKind::AlreadyExists
     }
 
+    /// Whether the bytes are not what they must be: of [`read_text`], no text, or too much of it.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.source.kind() == io::ErrorKind::InvalidData
+    }
+
     /// Whether the place may not be written: no permission, or a read-only file system.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
@@ -300,7 +306,7 @@ impl dyn File + '_ {
 /// Reads a small text file whole; `None` if it is not there.
 ///
 /// # Errors
-/// As the system says; a file over `limit` bytes or not UTF-8 is an error of kind `InvalidData`.
+/// As the system says; [`Error::is_malformed`] of a file over `limit` bytes or not UTF-8.
 pub fn read_text(storage: &dyn Storage, path: &str, limit: u64) -> Result<Option<String>> {
     let Some(file) = found(storage.open(path, Open::Read))? else {
         return Ok(None);

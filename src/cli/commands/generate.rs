@@ -1,13 +1,12 @@
 //! `runnel completions` and `runnel man`: what is generated from the declaration of the flags.
 
-use std::io::Write as _;
-
 use clap::Args;
 use clap_complete::Shell;
 
 use super::Outcome;
 use crate::cli::args::command;
 use crate::cli::error::{CommandError, Status};
+use crate::cli::sink::print;
 
 /// Flags of `runnel completions`.
 #[derive(Debug, Args)]
@@ -29,7 +28,8 @@ pub(in crate::cli) struct ManArgs {
 pub(super) fn completions(args: &CompletionsArgs) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "runnel", &mut script);
-    print(&script)
+    print(script)?;
+    Ok(Status::Done)
 }
 
 /// Prints a man page.
@@ -49,14 +49,6 @@ pub(super) fn man(args: &ManArgs) -> Outcome {
     clap_mangen::Man::new(page.display_name(name.clone()).name(name))
         .render(&mut roff)
         .map_err(CommandError::stdout)?;
-    print(&roff)
-}
-
-fn print(bytes: &[u8]) -> Outcome {
-    match std::io::stdout().lock().write_all(bytes) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CommandError::stdout(error))
-        }
-        _ => Ok(Status::Done),
-    }
+    print(roff)?;
+    Ok(Status::Done)
 }

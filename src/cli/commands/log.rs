@@ -7,10 +7,11 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 
 use super::Outcome;
-use super::topic::{print, reading, topic_name};
+use super::topic::{reading, topic_name};
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::progress::{Progress, Unit};
+use crate::cli::sink::print;
 use crate::cli::terminal::{counted, human_bytes};
 use crate::cluster::{ForeignLog, PartitionReader};
 use crate::inspect::{self, Finding, Report};
@@ -109,7 +110,7 @@ fn write_findings(report: &Report, json: bool) -> Result<(), CommandError> {
         };
         written.expect("a string takes all that is written");
     }
-    print(&out).map(drop)
+    print(out)
 }
 
 fn summary(reports: &[Report], damaged: usize) -> String {

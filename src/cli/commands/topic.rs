@@ -12,6 +12,7 @@ use super::Outcome;
 use crate::cli::args::parse_config;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
+use crate::cli::sink::print;
 use crate::cluster::{Cluster, Error, NewTopic};
 use crate::model::TopicName;
 
@@ -137,7 +138,7 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
             NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
         match cluster.broker().create_topic(&new) {
             Ok(topic) => {
-                context.note(&format!("made topic {name} with {} partitions", topic.partitions))
+                context.note(&format!("made topic {name} with {} partitions", topic.partitions));
             }
             Err(Error::TopicExists(_)) if args.if_not_exists => {}
             Err(error) => return Err(config_error(error)),
@@ -175,7 +176,8 @@ fn list(context: &Context, args: &ListArgs) -> Outcome {
         }
         out.push('\n');
     }
-    print(&out)
+    print(out)?;
+    Ok(Status::Done)
 }
 
 /// An expression that must match from the first character to the last. A leading `^` may stand.
@@ -200,7 +202,8 @@ fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
         }
         describe::write_table(&mut out, &topic, &partitions, context.colored_stdout);
     }
-    print(&out)
+    print(out)?;
+    Ok(Status::Done)
 }
 
 /// The directory to read; without one there is none of these topics.
@@ -266,14 +269,4 @@ fn confirmed(names: &[TopicName]) -> Result<bool, CommandError> {
     let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     read.map_err(CommandError::failed)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// Prints an answer. That nobody reads it to its end is no error.
-pub(in crate::cli) fn print(text: &str) -> Outcome {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CommandError::stdout(error))
-        }
-        _ => Ok(Status::Done),
-    }
 }

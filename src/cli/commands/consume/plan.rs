@@ -70,33 +70,11 @@ impl Plan {
             text.as_ref().map(|text| parse_duration(text)).transpose().map_err(CommandError::usage)
         };
         let until = time(&args.until)?;
-        let mut offsets = OffsetRange::default();
-        for text in &args.offset {
-            let range = OffsetRange::parse(text, now_ms, TimeZone::system);
-            let range = range.map_err(CommandError::usage)?;
-            offsets = offsets.merge(range).map_err(CommandError::usage)?;
-        }
-        if offsets.start == Some(OffsetSpec::Stored) {
-            return Err(CommandError::usage(
-                "-o stored is the offset of a group, and no group is given",
-            ));
-        }
-        let mut filter = Filter::default();
-        if let Some(key) = &args.key {
-            filter = filter.with_key(key.as_bytes());
-        }
-        if let Some(pattern) = &args.grep {
-            filter = filter.with_grep(pattern).map_err(CommandError::usage)?;
-        }
-        for header in &args.header {
-            filter = filter.with_header(header).map_err(CommandError::usage)?;
-        }
-        let mut sources = Vec::new();
-        for text in args.topics.iter().chain(&args.kafka_topic) {
-            sources.push(source(text)?);
-        }
+        let offsets = offsets(&args.offset, now_ms)?;
+        let filter = filter(&args)?;
+        let topics = args.topics.iter().chain(&args.kafka_topic);
         Ok(Self {
-            sources,
+            sources: topics.map(|text| source(text)).collect::<Result<_, _>>()?,
             partitions: args.partition.as_deref().map(partitions).transpose()?,
             offsets,
             // A time to come is the end as it is now, or with -f no end yet.
@@ -130,10 +108,10 @@ impl Plan {
         for source in &self.sources {
             match (source, &cluster) {
                 (Source::Path(path), _) => {
-                    readers.push(ForeignLog::open(Path::new(path))?.reader()?)
+                    readers.push(ForeignLog::open(Path::new(path))?.reader()?);
                 }
                 (Source::Topic(name), Some(cluster)) => {
-                    self.open_topic(cluster, name, &mut readers)?
+                    self.open_topic(cluster, name, &mut readers)?;
                 }
                 (Source::Topics(pattern), Some(cluster)) => {
                     let topics = cluster.broker().topics()?;
@@ -211,6 +189,36 @@ fn source(text: &str) -> Result<Source, CommandError> {
         return Ok(Source::Path(text.to_owned()));
     }
     topic_name(text).map(Source::Topic)
+}
+
+/// What all the `-o` say together.
+fn offsets(texts: &[String], now_ms: i64) -> Result<OffsetRange, CommandError> {
+    let mut offsets = OffsetRange::default();
+    for text in texts {
+        let range =
+            OffsetRange::parse(text, now_ms, TimeZone::system).map_err(CommandError::usage)?;
+        offsets = offsets.merge(range).map_err(CommandError::usage)?;
+    }
+    if offsets.start == Some(OffsetSpec::Stored) {
+        return Err(CommandError::usage(
+            "-o stored is the offset of a group, and no group is given",
+        ));
+    }
+    Ok(offsets)
+}
+
+fn filter(args: &ConsumeArgs) -> Result<Filter, CommandError> {
+    let mut filter = Filter::default();
+    if let Some(key) = &args.key {
+        filter = filter.with_key(key.as_bytes());
+    }
+    if let Some(pattern) = &args.grep {
+        filter = filter.with_grep(pattern).map_err(CommandError::usage)?;
+    }
+    for header in &args.header {
+        filter = filter.with_header(header).map_err(CommandError::usage)?;
+    }
+    Ok(filter)
 }
 
 fn partitions(text: &str) -> Result<Vec<i32>, CommandError> {

@@ -10,14 +10,19 @@ use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::signals::Signals;
+use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{PartitionReader, TimeOrder, Watcher, starts_of_last};
 use crate::log::Fault;
+use crate::model::Offset;
 use crate::record::Decompressor;
 
 /// How long a follower sleeps at most: where no file event comes, this is when it looks again.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How long one that gets no file events at all sleeps.
 const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
+
+/// Records between two looks at whether to stop, where a chunk may be of millions.
+const LOOK_EVERY_RECORDS: u64 = 4096;
 
 /// Runs a plan.
 pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
@@ -38,7 +43,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
         plan,
         signals,
         printer: Printer::new(plan),
-        scratch: Decompressor::default(),
+        scratch: decompressor(&reading.readers),
         progress,
         by_time: plan.by_time,
         read: 0,
@@ -50,6 +55,12 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
         return Ok(Status::Done);
     }
     Ok(if printed < plan.require { status.or(Status::Unmet) } else { status })
+}
+
+/// Room for a batch of any of these logs.
+fn decompressor(readers: &[PartitionReader]) -> Decompressor {
+    let largest = readers.iter().map(|reader| reader.log().config().max_message_bytes).max();
+    largest.map_or_else(Decompressor::default, Decompressor::for_max_message_bytes)
 }
 
 struct Run<'p> {
@@ -73,6 +84,9 @@ impl Run<'_> {
         let Reading { mut readers, limits, cluster } = reading;
         if let Some(count) = self.plan.tail {
             self.go_to_last(&mut readers, count)?;
+            if let Some(status) = self.stopped() {
+                return Ok(status);
+            }
         }
         if self.by_time {
             self.read_by_time(&mut readers)?;
@@ -102,9 +116,14 @@ impl Run<'_> {
         readers: &mut [PartitionReader],
         count: u64,
     ) -> Result<(), CommandError> {
-        let plan = self.plan;
+        let (plan, signals) = (self.plan, &self.signals);
+        let mut looked_at = 0_u64;
         let starts = starts_of_last(readers, count, plan.range, &mut self.scratch, |located| {
-            plan.filter.is_empty() || plan.filter.matches(&located.record)
+            looked_at += 1;
+            if looked_at.is_multiple_of(LOOK_EVERY_RECORDS) && is_to_stop(plan, signals).is_some() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(plan.filter.is_empty() || plan.filter.matches(&located.record))
         })?;
         for (reader, start) in readers.iter_mut().zip(starts) {
             reader.seek(start);
@@ -130,12 +149,13 @@ impl Run<'_> {
 
     fn read_by_time(&mut self, readers: &mut [PartitionReader]) -> Result<(), CommandError> {
         let mut merge = TimeOrder::new(readers.len());
-        let (printer, signals, progress) = (&mut self.printer, &self.signals, &mut self.progress);
-        let _ = merge.visit(readers, self.plan.range, &mut self.scratch, |located| {
+        let (plan, signals) = (self.plan, &self.signals);
+        let (printer, progress) = (&mut self.printer, &mut self.progress);
+        let _ = merge.visit(readers, plan.range, &mut self.scratch, |located| {
             self.read += 1;
-            if self.read.is_multiple_of(4096) {
+            if self.read.is_multiple_of(LOOK_EVERY_RECORDS) {
                 progress.set(self.read);
-                if signals.received().is_some() {
+                if is_to_stop(plan, signals).is_some() {
                     return ControlFlow::Break(());
                 }
             }
@@ -148,7 +168,7 @@ impl Run<'_> {
     fn follow(
         &mut self,
         readers: &mut [PartitionReader],
-        limits: &[crate::model::Offset],
+        limits: &[Offset],
         watcher: Option<&Watcher>,
     ) -> Outcome {
         let mut last_new = Instant::now();
@@ -186,7 +206,6 @@ impl Run<'_> {
 
     /// Whether no record can come any more that is before `--until`.
     fn is_past_until(&self) -> bool {
-        use crate::clock::{Clock as _, SystemClock};
         self.plan.range.until.is_some_and(|until| SystemClock.now_ms() > until)
     }
 
@@ -194,12 +213,9 @@ impl Run<'_> {
     fn wait(&self, watcher: Option<&Watcher>, last_new: Instant) {
         let mut limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
         let now = Instant::now();
-        for moment in
-            [self.plan.deadline, self.plan.idle.and_then(|idle| last_new.checked_add(idle))]
-        {
-            if let Some(moment) = moment {
-                limit = limit.min(moment.saturating_duration_since(now));
-            }
+        let idle_end = self.plan.idle.and_then(|idle| last_new.checked_add(idle));
+        for moment in [self.plan.deadline, idle_end].into_iter().flatten() {
+            limit = limit.min(moment.saturating_duration_since(now));
         }
         match watcher {
             Some(watcher) => {
@@ -211,15 +227,17 @@ impl Run<'_> {
 
     /// The status to end with, if it is time to.
     fn stopped(&self) -> Option<Status> {
-        if let Some(signal) = self.signals.received() {
-            return Some(signal);
+        match is_to_stop(self.plan, &self.signals) {
+            Some(Status::TimedOut) | None if self.printer.has_ended() => Some(Status::Done),
+            status => status,
         }
-        if self.printer.has_ended() {
-            return Some(Status::Done);
-        }
-        let late = self.plan.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        late.then_some(Status::TimedOut)
     }
+}
+
+/// The status to end with where a signal has come, or `--timeout` has passed.
+fn is_to_stop(plan: &Plan, signals: &Signals) -> Option<Status> {
+    let late = || plan.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    signals.received().or_else(|| late().then_some(Status::TimedOut))
 }
 
 /// Whether a log whose end had to be found out from its files ends in damage. A batch that is

@@ -21,21 +21,7 @@ pub(super) fn write_table(
     partitions: &[PartitionFacts],
     colored: bool,
 ) {
-    let records: i64 = partitions.iter().map(records).sum();
-    let bytes: u64 = partitions.iter().map(|facts| facts.bytes).sum();
-    let _ = writeln!(
-        out,
-        "{}  {}, {}, {}",
-        topic.name,
-        counted(partitions.len() as i64, "partition"),
-        counted(records, "record"),
-        human_bytes(bytes)
-    );
-    let configs: Vec<_> =
-        topic.overrides.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if !configs.is_empty() {
-        let _ = writeln!(out, "{}", configs.join("  "));
-    }
+    write_headline(out, topic, partitions);
     let mut table = Table::new();
     table
         .load_style(comfy_table::TableStyle::new())
@@ -49,21 +35,10 @@ pub(super) fn write_table(
         ["PARTITION", "START", "END", "RECORDS", "BYTES", "SEGMENTS", "SHARE", ""]
             .map(|name| Cell::new(name).add_attribute(Attribute::Dim)),
     );
-    let columns = crossterm::terminal::size().map_or(COLUMNS_DEFAULT, |(columns, _)| columns);
-    let bar_columns = usize::from(columns).saturating_sub(FACTS_COLUMNS).clamp(8, BAR_COLUMNS_MAX);
-    let largest = partitions.iter().map(self::records).max().unwrap_or(0);
+    let total = partitions.iter().map(records).sum();
+    let largest = partitions.iter().map(records).max().unwrap_or(0);
     for facts in partitions {
-        let part = |of: i64| if of == 0 { 0.0 } else { self::records(facts) as f64 / of as f64 };
-        table.add_row(vec![
-            Cell::new(facts.partition),
-            Cell::new(with_separators(facts.log_start.0)),
-            Cell::new(with_separators(facts.end.0)),
-            Cell::new(with_separators(self::records(facts))),
-            Cell::new(human_bytes(facts.bytes)),
-            Cell::new(facts.segments),
-            Cell::new(format!("{:.1} %", part(records) * 100.0)),
-            Cell::new(bar(part(largest), bar_columns).trim_end()).fg(Color::Cyan),
-        ]);
+        table.add_row(row(facts, total, largest));
     }
     for column in table.column_iter_mut().take(7) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -73,6 +48,41 @@ pub(super) fn write_table(
         out.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
         out.push('\n');
     }
+}
+
+/// Appends what there is in all partitions, and the configs that were set.
+fn write_headline(out: &mut String, topic: &TopicInfo, partitions: &[PartitionFacts]) {
+    let _ = writeln!(
+        out,
+        "{}  {}, {}, {}",
+        topic.name,
+        counted(partitions.len() as i64, "partition"),
+        counted(partitions.iter().map(records).sum(), "record"),
+        human_bytes(partitions.iter().map(|facts| facts.bytes).sum())
+    );
+    let configs: Vec<_> =
+        topic.overrides.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if !configs.is_empty() {
+        let _ = writeln!(out, "{}", configs.join("  "));
+    }
+}
+
+/// A partition: its share is of the `total` of records, its bar beside that of the `largest`.
+fn row(facts: &PartitionFacts, total: i64, largest: i64) -> Vec<Cell> {
+    let records = records(facts);
+    let part = |of: i64| if of == 0 { 0.0 } else { records as f64 / of as f64 };
+    let columns = crossterm::terminal::size().map_or(COLUMNS_DEFAULT, |(columns, _)| columns);
+    let bar_columns = usize::from(columns).saturating_sub(FACTS_COLUMNS).clamp(8, BAR_COLUMNS_MAX);
+    vec![
+        Cell::new(facts.partition),
+        Cell::new(with_separators(facts.log_start.0)),
+        Cell::new(with_separators(facts.end.0)),
+        Cell::new(with_separators(records)),
+        Cell::new(human_bytes(facts.bytes)),
+        Cell::new(facts.segments),
+        Cell::new(format!("{:.1} %", part(total) * 100.0)),
+        Cell::new(bar(part(largest), bar_columns).trim_end()).fg(Color::Cyan),
+    ]
 }
 
 /// Appends a JSON object a line, one for each partition.
