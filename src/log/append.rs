@@ -218,8 +218,7 @@ impl Writer {
     ) -> Result<Self> {
         let storage = &*place.storage;
         let path = place.control.as_ref().expect("a log to append to has a control file");
-        let mut control = ControlFile::open(storage, path, Open::Create)?
-            .expect("a file opened to be made is there");
+        let mut control = ControlFile::open_or_make(storage, path)?;
         let reading = control.read()?;
         let sequence = reading.as_ref().map_or(0, super::control::Reading::sequence);
         let generation = reading.as_ref().map_or(0, super::control::Reading::generation);
