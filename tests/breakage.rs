@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use support::World;
 use support::running::Running;
@@ -17,6 +18,15 @@ fn writer(world: &World) -> Running {
     writer
 }
 
+fn remove_ending(dir: &Path, ending: &str) {
+    for entry in fs::read_dir(dir).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if path.to_string_lossy().ends_with(ending) {
+            fs::remove_file(path).expect("removed");
+        }
+    }
+}
+
 #[test]
 fn caches_may_go_while_a_writer_runs() {
     let world = World::new();
@@ -27,4 +37,15 @@ fn caches_may_go_while_a_writer_runs() {
     assert_eq!((said.status, said.stderr.as_str()), (0, ""), "{said}");
     assert_eq!(world.consume(&["t"]), "first\nsecond\n");
     world.runnel(["log", "verify", "t"]).stderr("").run();
+}
+
+#[test]
+fn removed_indexes_are_made_anew_by_the_next_writer() {
+    let world = World::new();
+    let lines: String = (0..200_000).map(|n| format!("{n}\n")).collect();
+    world.produce(&["t"], lines);
+    remove_ending(&world.partition("t", 0), "index");
+    world.produce(&["t"], "last\n");
+    world.runnel(["log", "verify", "t"]).stdout("").run();
+    assert_eq!(world.consume(&["t", "-o", "199999"]), "199999\nlast\n");
 }

@@ -235,6 +235,7 @@ impl Writer {
                         sequence,
                         published: state.clone(),
                         state,
+                        writer.complete_indexes(interval)?;
                         active,
                         active_id,
                         unsynced: Vec::new(),
