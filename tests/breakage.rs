@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use rustix::process::Signal;
 use support::World;
 use support::running::Running;
 
@@ -48,4 +49,19 @@ fn removed_indexes_are_made_anew_by_the_next_writer() {
     world.produce(&["t"], "last\n");
     world.runnel(["log", "verify", "t"]).stdout("").run();
     assert_eq!(world.consume(&["t", "-o", "199999"]), "199999\nlast\n");
+}
+
+#[test]
+fn a_follower_does_not_take_a_topic_made_anew_for_the_old_one() {
+    let world = World::new();
+    world.produce(&["t"], "1\n2\n3\n");
+    let mut follower = world.runnel(["consume", "t", "-f", "-n", "1"]).spawn();
+    assert_eq!(follower.line(), "3");
+    follower.signal(Signal::STOP);
+    world.runnel(["topic", "delete", "t", "--yes"]).run();
+    world.produce(&["t"], "other 1\nother 2\nother 3\nother 4\n");
+    follower.signal(Signal::CONT);
+    let said = follower.wait();
+    assert_eq!(said.status, 1, "{said}");
+    said.says("deleted meanwhile");
 }

@@ -161,13 +161,6 @@ impl PartitionLog {
         result
     }
 
-    /// Refuses a directory that was deleted, or made anew, since this log was first written.
-    fn still_there(&self) -> Result<()> {
-        let place = &self.place;
-        let found = storage::found(place.storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
-        if found == *self.directory.get_or_init(|| found) { Ok(()) } else { Err(Error::Gone) }
-    }
-
     /// Remembers that what this process wrote may not be durable, where no other can be told.
     fn doubt(&self) {
         self.in_doubt.store(true, Ordering::Relaxed);
@@ -235,7 +228,6 @@ impl Writer {
                         sequence,
                         published: state.clone(),
                         state,
-                        writer.complete_indexes(interval)?;
                         active,
                         active_id,
                         unsynced: Vec::new(),
@@ -243,6 +235,7 @@ impl Writer {
                     writer.state.suspect |= in_doubt;
                     if writer.heal(place, metadata.len, notices)? {
                         writer.take_over_tail(interval)?;
+                        writer.complete_indexes(interval)?;
                         return Ok(writer);
                     }
                     control = writer.control;
