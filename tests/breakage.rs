@@ -51,6 +51,20 @@ fn removed_indexes_are_made_anew_by_the_next_writer() {
     assert_eq!(world.consume(&["t", "-o", "199999"]), "199999\nlast\n");
 }
 
+/// A follower has no thread: whoever may start none can follow all the same.
+#[test]
+fn following_where_no_thread_can_be_started() {
+    let world = World::new();
+    world.produce(&["t"], "1\n");
+    let follow = world.runnel(["consume", "t", "-f", "-c", "1"]);
+    let tasks = "import os,sys,time,subprocess as s
+p = s.Popen(['runnel', 'consume', 't', '-f'], stdout=s.PIPE)
+p.stdout.readline(); time.sleep(.2)
+print(len(os.listdir(f'/proc/{p.pid}/task'))); p.kill()";
+    follow.stdout("1\n").run();
+    world.command("python3").args(["-c", tasks]).stdout("1\n").run();
+}
+
 #[test]
 fn a_follower_does_not_take_a_topic_made_anew_for_the_old_one() {
     let world = World::new();
