@@ -51,6 +51,19 @@ fn removed_indexes_are_made_anew_by_the_next_writer() {
     assert_eq!(world.consume(&["t", "-o", "199999"]), "199999\nlast\n");
 }
 
+/// Large records over several partitions, by time: what is decoded ahead is bounded in bytes.
+#[test]
+fn order_by_time_holds_little() {
+    let world = World::new();
+    world.topic("t", 4, &["max.message.bytes=2000000"]);
+    let value = "v".repeat(1_000_000);
+    let lines: String = (0..200).map(|n| format!("{n}\t{value}\n")).collect();
+    world.produce(&["t", "-K", r"\t"], lines);
+    let consume = world.runnel(["consume", "t", "--order", "time", "--format", "%k\n"]);
+    let said = consume.after("ulimit -d 60000").stderr("").run();
+    assert_eq!(said.text().lines().count(), 200);
+}
+
 /// A follower has no thread: whoever may start none can follow all the same.
 #[test]
 fn following_where_no_thread_can_be_started() {
