@@ -51,6 +51,17 @@ fn removed_indexes_are_made_anew_by_the_next_writer() {
     assert_eq!(world.consume(&["t", "-o", "199999"]), "199999\nlast\n");
 }
 
+#[test]
+fn what_cannot_be_removed_of_one_topic_keeps_nobody_from_making_another() {
+    let world = World::new();
+    world.topic("t", 1, &[]);
+    fs::create_dir(world.partition("t", 0).join("somebody's")).expect("made");
+    world.runnel(["topic", "delete", "t", "--yes"]).fails(1);
+    world.topic("other", 1, &[]);
+    world.produce(&["another"], "1\n");
+    assert_eq!(world.runnel(["topic", "list"]).run().text(), "another\nother\n");
+}
+
 /// Large records over several partitions, by time: what is decoded ahead is bounded in bytes.
 #[test]
 fn order_by_time_holds_little() {
