@@ -75,6 +75,16 @@ fn order_by_time_holds_little() {
     assert_eq!(said.text().lines().count(), 200);
 }
 
+#[test]
+fn what_killed_writers_left_is_tidied_up() {
+    let world = World::new();
+    writer(&world).kill();
+    let holders = || fs::read_dir(world.dir().join("run/holders")).expect("listed").count();
+    assert_eq!(holders(), 1);
+    world.produce(&["t"], "second\n");
+    assert_eq!(holders(), 0);
+}
+
 /// A follower has no thread: whoever may start none can follow all the same.
 #[test]
 fn following_where_no_thread_can_be_started() {
