@@ -62,6 +62,17 @@ fn what_cannot_be_removed_of_one_topic_keeps_nobody_from_making_another() {
     assert_eq!(world.runnel(["topic", "list"]).run().text(), "another\nother\n");
 }
 
+#[test]
+fn more_partitions_than_a_shell_lets_a_process_open_files() {
+    let world = World::new();
+    world.topic("t", 40, &[]);
+    let lines: String = (0..400).map(|n| format!("k{n}\t{n}\n")).collect();
+    let produce = world.runnel(["produce", "t", "-K", r"\t"]).stdin(lines);
+    produce.after("ulimit -Sn 64").run();
+    let said = world.runnel(["consume", "t"]).after("ulimit -Sn 64").stderr("").run();
+    assert_eq!(said.text().lines().count(), 400);
+}
+
 /// Large records over several partitions, by time: what is decoded ahead is bounded in bytes.
 #[test]
 fn order_by_time_holds_little() {
