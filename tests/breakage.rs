@@ -52,6 +52,15 @@ fn removed_indexes_are_made_anew_by_the_next_writer() {
 }
 
 #[test]
+fn nothing_is_asked_for_and_nothing_comes() {
+    let world = World::new();
+    world.produce(&["t"], "1\n2\n3\n");
+    assert_eq!(world.consume(&["t", "-c", "0"]), "");
+    assert_eq!(world.consume(&["t", "-c", "0", "-f"]), "");
+    world.runnel(["consume", "t", "-c", "0", "--require", "1"]).status(3).stdout("").run();
+}
+
+#[test]
 fn what_cannot_be_removed_of_one_topic_keeps_nobody_from_making_another() {
     let world = World::new();
     world.topic("t", 1, &[]);
