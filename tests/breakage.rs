@@ -96,6 +96,24 @@ fn order_by_time_holds_little() {
 }
 
 #[test]
+fn partitions_are_chosen_of_paths_too() {
+    let world = World::new();
+    world.topic("t", 2, &[]);
+    world.produce(&["t", "-p", "0"], "zero\n");
+    world.produce(&["t", "-p", "1"], "one\n");
+    let paths = [0, 1].map(|n| world.partition("t", n).to_string_lossy().into_owned());
+    assert_eq!(world.consume(&[&paths[0], &paths[1], "-p", "1"]), "one\n");
+}
+
+#[test]
+fn a_topic_that_is_named_like_a_file() {
+    let world = World::new();
+    world.produce(&["access.log"], "1\n");
+    world.runnel(["consume", "access.log"]).fails(1).says(r"'^access\.log'");
+    assert_eq!(world.consume(&[r"^access\.log"]), "1\n");
+}
+
+#[test]
 fn what_killed_writers_left_is_tidied_up() {
     let world = World::new();
     writer(&world).kill();
