@@ -114,6 +114,16 @@ fn a_topic_that_is_named_like_a_file() {
 }
 
 #[test]
+fn a_bad_expression_is_told_in_one_line() {
+    let world = World::new();
+    world.produce(&["t"], "1\n");
+    for args in [&["consume", "^("][..], &["topic", "list", "("], &["consume", "t", "--grep", "("]]
+    {
+        world.runnel(args).fails(2).says("\"(\": unclosed group\n");
+    }
+}
+
+#[test]
 fn what_killed_writers_left_is_tidied_up() {
     let world = World::new();
     writer(&world).kill();
