@@ -163,10 +163,22 @@ impl Writing {
         if storage::found(storage.remove_file(KAFKA_CLEAN_SHUTDOWN))?.is_some() {
             storage.sync_dir(LOG_DIR)?;
         }
+        forget_dead_holders(storage);
         let holder = format!("{HOLDERS_DIR}/{}", std::process::id());
         let file = storage.open(&holder, Open::Create)?;
         file.write_all_at(format!("{command}\n").as_bytes(), 0)?;
         Ok(Self { locks, _owner: owner, _kafka_lock: kafka_lock, holder })
+    }
+}
+
+/// Removes what processes left here that were killed. Nobody needs it gone: a failure is none.
+fn forget_dead_holders(storage: &dyn Storage) {
+    use rustix::process::{Pid, test_kill_process};
+    for entry in storage.list(HOLDERS_DIR).unwrap_or_default() {
+        let process = entry.name.parse().ok().and_then(Pid::from_raw);
+        if process.is_some_and(|id| test_kill_process(id) == Err(rustix::io::Errno::SRCH)) {
+            let _ = storage.remove_file(&format!("{HOLDERS_DIR}/{}", entry.name));
+        }
     }
 }
 

@@ -147,7 +147,13 @@ impl Broker {
     pub fn create_topic(&self, new: &NewTopic) -> Result<TopicInfo> {
         check_partitions(new.partitions)?;
         TopicConfig::from_overrides(&new.configs)?;
-        self.finish_deletions()?;
+        if let Err(error) = self.finish_deletions() {
+            // What is left of another topic is in nobody's way.
+            let catalog = self.catalog.read(self.storage())?;
+            if catalog.deleting.iter().any(|deleted| deleted.name == new.name) {
+                return Err(error);
+            }
+        }
         self.catalog.change(&self.home, |catalog| {
             let name = &new.name;
             if catalog.topics.contains_key(name) || self.topics()?.contains_key(name) {

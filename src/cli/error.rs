@@ -130,7 +130,7 @@ impl From<cluster::Error> for CommandError {
             error => error
                 .storage()
                 .filter(|error| error.is_read_only())
-                .map(|_| "-d DIR or RUNNEL_DIR names a directory that can be written".to_owned()),
+                .map(|_| "-d DIR or RUNNEL_DIR names another directory".to_owned()),
         };
         let status = if error.is_corruption() { Status::Damaged } else { Status::Failed };
         Self { status, hint, ..Self::failed(&error) }

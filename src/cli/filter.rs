@@ -35,7 +35,7 @@ impl Filter {
     /// Only records in whose value `pattern` is found; a null value has nothing to find.
     pub fn with_grep(mut self, pattern: &str) -> Result<Self, FilterError> {
         let regex = Regex::new(pattern)
-            .map_err(|error| FilterError::Grep(pattern.to_owned(), error.to_string()))?;
+            .map_err(|error| FilterError::Grep(pattern.to_owned(), regex_cause(&error)))?;
         self.grep = Some(regex);
         Ok(self)
     }
@@ -69,6 +69,13 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|regex| record.value.is_some_and(|value| regex.is_match(value)))
     }
+}
+
+/// What is wrong with a regular expression, in one line: the library draws it over several.
+pub(super) fn regex_cause(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

@@ -58,12 +58,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    raise_open_files();
     let context = Context::new(&cli.global, &arguments);
     let status = commands::run(&context, cli.command).unwrap_or_else(|error| {
         context.report(&error);
         error.status
     });
     ExitCode::from(status.code())
+}
+
+/// Lets the process open as many files as the system will: a partition takes four, and what a
+/// shell gives at first is 1024.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Without, it works for topics of fewer partitions.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// Exit statuses, as `docs/cli.md` lists them.

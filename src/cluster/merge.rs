@@ -8,8 +8,10 @@ use crate::broker::Result;
 use crate::model::{Offset, TopicPartition};
 use crate::record::{Decompressor, Header, Headers, Record};
 
-/// Records decoded ahead for each partition.
-const AHEAD_RECORDS: usize = 256;
+/// Bytes decoded ahead, over all partitions.
+const AHEAD_BYTES: usize = 8 << 20;
+/// Bytes decoded ahead for each partition, however many there are. A record goes over it, at most.
+const AHEAD_BYTES_MIN: usize = 32 << 10;
 
 /// A record that owns its bytes.
 #[derive(Debug, Clone)]
@@ -34,6 +36,16 @@ impl MergedRecord {
             value: value.map(<[u8]>::to_vec),
             headers: headers.iter().map(owned).collect(),
         }
+    }
+
+    /// What it takes in memory, roughly.
+    fn size_in_bytes(&self) -> usize {
+        let part = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self
+            .headers
+            .iter()
+            .map(|(key, value)| size_of::<(Vec<u8>, Option<Vec<u8>>)>() + key.len() + part(value));
+        size_of::<Self>() + part(&self.key) + part(&self.value) + headers.sum::<usize>()
     }
 
     fn give(
@@ -65,6 +77,8 @@ impl MergedRecord {
 #[derive(Debug)]
 pub struct TimeOrder {
     ahead: Vec<Ahead>,
+    /// Bytes decoded ahead of one partition.
+    ahead_bytes: usize,
 }
 
 /// What was decoded of a partition and not given yet.
@@ -77,7 +91,10 @@ impl TimeOrder {
     /// A merge over so many readers.
     #[must_use]
     pub fn new(readers: usize) -> Self {
-        Self { ahead: (0..readers).map(|_| Ahead::default()).collect() }
+        Self {
+            ahead: (0..readers).map(|_| Ahead::default()).collect(),
+            ahead_bytes: (AHEAD_BYTES / readers.max(1)).max(AHEAD_BYTES_MIN),
+        }
     }
 
     /// Gives each record in turn, until `each` breaks off or all readers have come to their stop.
@@ -94,7 +111,7 @@ impl TimeOrder {
         loop {
             let mut oldest: Option<(i64, usize)> = None;
             for (index, ahead) in self.ahead.iter_mut().enumerate() {
-                ahead.fill(&mut readers[index], range, scratch)?;
+                ahead.fill(&mut readers[index], range, scratch, self.ahead_bytes)?;
                 if let Some(record) = ahead.records.front()
                     && oldest.is_none_or(|(best, _)| record.timestamp < best)
                 {
@@ -119,15 +136,19 @@ impl Ahead {
         reader: &mut PartitionReader,
         range: RecordRange,
         scratch: &mut Decompressor,
+        bytes_max: usize,
     ) -> Result<()> {
         while self.records.is_empty() {
             let Some(chunk) = reader.next_chunk()? else {
                 return Ok(());
             };
             let mut next = None;
+            let mut bytes = 0;
             let _ = chunk.visit(range, scratch, |located| {
-                self.records.push_back(MergedRecord::copied(&located));
-                if self.records.len() >= AHEAD_RECORDS {
+                let record = MergedRecord::copied(&located);
+                bytes += record.size_in_bytes();
+                self.records.push_back(record);
+                if bytes >= bytes_max {
                     next = Some(Offset(located.record.offset).next());
                     return ControlFlow::Break(());
                 }

@@ -58,6 +58,7 @@ impl Cluster {
 
 impl PartitionReader {
     fn new(log: Arc<PartitionLog>, chunk_bytes: usize) -> Result<Self> {
+        log.still_there().map_err(|error| of_log(&log, error))?;
         let view = log.view().map_err(|error| of_log(&log, error))?;
         let cursor = Cursor::at(view.log_start());
         Ok(Self { log, stop: view.end(), view, cursor, chunk_bytes })
@@ -124,6 +125,7 @@ impl PartitionReader {
     /// # Errors
     /// As the file system says; the partition may be gone.
     pub fn follow(&mut self, limit: Offset) -> Result<bool> {
+        self.log.still_there().map_err(|error| of_log(&self.log, error))?;
         self.view = self.log.view().map_err(|error| of_log(&self.log, error))?;
         self.stop = self.view.end().min(limit);
         if self.cursor.offset < self.view.log_start() {

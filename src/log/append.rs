@@ -18,7 +18,6 @@ use super::error::{Error, Result};
 use super::partition::{Owned, PartitionLog, Place, guard};
 use super::writer::{BatchSizes, Writer, bytes_of};
 use crate::model::Offset;
-use crate::storage;
 
 /// Where an append went. Durable once [`PartitionLog::sync`] has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,13 +132,6 @@ impl PartitionLog {
             *slot = Some(writer);
         }
         result
-    }
-
-    /// Refuses a directory that was deleted, or made anew, since this log was first written.
-    fn still_there(&self) -> Result<()> {
-        let place = &self.place;
-        let found = storage::found(place.storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
-        if found == *self.directory.get_or_init(|| found) { Ok(()) } else { Err(Error::Gone) }
     }
 
     /// Remembers that what this process wrote may not be durable, where no other can be told.

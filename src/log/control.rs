@@ -185,6 +185,30 @@ impl ControlFile {
         Ok(Self { file, id, boot_id: storage.boot_id() })
     }
 
+    /// Opens a partition's control file to write, made with the directory that it is in if need be:
+    /// all of that is a cache, which a person may remove at any time.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn open_or_make(storage: &dyn Storage, path: &str) -> Result<Self> {
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            if let Some(control) = storage::found(Self::open(storage, path, Open::Create))? {
+                return Ok(control);
+            }
+            for (end, _) in path.match_indices('/') {
+                match storage.create_dir(&path[..end]) {
+                    Err(error) if !error.already_exists() && !error.is_not_found() => {
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        Err(storage::Error::new("create", storage.display(path), source))
+    }
+
     /// Which file this is.
     #[must_use]
     pub const fn id(&self) -> FileId {

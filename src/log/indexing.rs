@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Result;
-use super::index::{self, OffsetEntry, TimeEntry};
+use super::index::{self, OFFSET_ENTRY_BYTES, OffsetEntry, TIME_ENTRY_BYTES, TimeEntry};
 use super::partition::Place;
 use super::segment::Segment;
 use super::walk::walk_segment;
@@ -55,8 +55,27 @@ impl Writer {
         }
         let named = Segment::open_active(storage, &place.dir, base, Open::Write)?;
         (active.index, active.time_index) = (named.index, named.time_index);
-        let interval = bytes_of(config.index_interval_bytes);
-        let facts = walk_segment(&*active.log, base, 0, interval)?;
+        self.remake_indexes(bytes_of(config.index_interval_bytes))
+    }
+
+    /// Makes the active segment's indexes anew where they lack entries that were written to them.
+    pub(super) fn complete_indexes(&mut self, interval: u64) -> Result<()> {
+        let lacks = |file: &Option<Arc<dyn File>>, len| -> Result<bool> {
+            Ok(file.as_ref().map(|file| file.metadata()).transpose()?.is_some_and(|m| m.len < len))
+        };
+        let Self { active, state, .. } = &*self;
+        if lacks(&active.index, state.offset_slots * OFFSET_ENTRY_BYTES)?
+            || lacks(&active.time_index, state.time_slots * TIME_ENTRY_BYTES)?
+        {
+            self.remake_indexes(interval)?;
+            self.publish()?;
+        }
+        Ok(())
+    }
+
+    fn remake_indexes(&mut self, interval: u64) -> Result<()> {
+        let active = &self.active;
+        let facts = walk_segment(&*active.log, active.base_offset, 0, interval)?;
         active.rewrite_indexes(&facts.offsets, &facts.times)?;
         self.state.offset_slots = facts.offsets.len() as u64;
         self.state.time_slots = facts.times.len() as u64;

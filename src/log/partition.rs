@@ -4,11 +4,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::checkpoint::{self, LOG_STARTS, RECOVERY_POINTS};
-use super::error::Result;
+use super::error::{Error, Result};
+use super::names;
 use super::read::ReadCache;
 use super::writer::Writer;
 use crate::model::{Offset, TopicConfig, TopicPartition};
-use crate::storage::{self, FileId, LockGuard, LockKind, LockRange, LockTable, Storage, Wait};
+use crate::storage::{
+    self, File, FileId, LockGuard, LockKind, LockRange, LockTable, Open, Storage, Wait,
+};
 
 /// Where a partition's files are, and what this process may do with them.
 #[derive(Debug, Clone)]
@@ -112,6 +115,15 @@ pub enum Notice {
     },
 }
 
+/// What was found at the first look: a directory made anew under its name is another log.
+#[derive(Debug)]
+struct FirstFound {
+    directory: FileId,
+    /// Its `partition.metadata`, held open: the number of a directory that is gone is given to
+    /// others, that of an open file is not.
+    metadata: Option<(FileId, Arc<dyn File>)>,
+}
+
 /// One partition's log. Shared by the threads of a process.
 #[derive(Debug)]
 pub struct PartitionLog {
@@ -120,8 +132,7 @@ pub struct PartitionLog {
     pub(super) writer: Mutex<Option<Writer>>,
     /// A write or sync failed, and the control file may not say so. Changed with `writer` held.
     pub(super) in_doubt: AtomicBool,
-    /// The directory that was appended to first: one made anew under its name is another log.
-    pub(super) directory: OnceLock<FileId>,
+    first_found: OnceLock<FirstFound>,
     /// Held through a sync; taken before `writer`.
     pub(super) sync_turn: Mutex<()>,
     pub(super) reading: Mutex<ReadCache>,
@@ -137,7 +148,7 @@ impl PartitionLog {
             config: RwLock::new(config),
             writer: Mutex::default(),
             in_doubt: AtomicBool::new(false),
-            directory: OnceLock::new(),
+            first_found: OnceLock::new(),
             sync_turn: Mutex::default(),
             reading: Mutex::default(),
             notices: Mutex::default(),
@@ -165,6 +176,31 @@ impl PartitionLog {
     /// Changes the topic's configuration from the next append on.
     pub fn set_config(&self, config: Arc<TopicConfig>) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// Refuses a directory that was deleted, or made anew, since the first such look.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], and as the file system says.
+    pub fn still_there(&self) -> Result<()> {
+        let (place, storage) = (&self.place, &*self.place.storage);
+        let directory = storage::found(storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
+        let path = place.path_of(names::PARTITION_METADATA);
+        let Some(first) = self.first_found.get() else {
+            let file = match place.control {
+                Some(_) => storage::found(storage.open(&path, Open::Read))?,
+                None => None,
+            };
+            let metadata = file.map(|file| Ok::<_, Error>((file.metadata()?.id, file)));
+            let metadata = metadata.transpose()?;
+            self.first_found.get_or_init(|| FirstFound { directory, metadata });
+            return Ok(());
+        };
+        let mut same = first.directory == directory;
+        if let Some((id, _)) = &first.metadata {
+            same &= storage::found(storage.metadata(&path))?.is_none_or(|named| named.id == *id);
+        }
+        if same { Ok(()) } else { Err(Error::Gone) }
     }
 
     /// What a person should hear of since the last call.

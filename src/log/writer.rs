@@ -83,7 +83,7 @@ impl Writer {
         in_doubt: bool,
         notices: &mut Vec<Notice>,
     ) -> Result<Self> {
-        let control = ControlFile::open(&*place.storage, place.control_path(), Open::Create)?;
+        let control = ControlFile::open_or_make(&*place.storage, place.control_path())?;
         let reading = control.read()?;
         let (sequence, generation) =
             reading.as_ref().map_or((0, 0), |reading| (reading.sequence(), reading.generation()));
@@ -94,6 +94,7 @@ impl Writer {
             writer.state.suspect |= in_doubt;
             if writer.heal(place, notices)? {
                 writer.take_over_tail(interval)?;
+                writer.complete_indexes(interval)?;
                 return Ok(writer);
             }
         }

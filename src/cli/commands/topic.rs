@@ -12,6 +12,7 @@ use super::Outcome;
 use crate::cli::args::parse_config;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
+use crate::cli::filter::regex_cause;
 use crate::cli::sink::print;
 use crate::cluster::{Cluster, Error, NewTopic};
 use crate::model::TopicName;
@@ -182,8 +183,9 @@ fn list(context: &Context, args: &ListArgs) -> Outcome {
 
 /// An expression that must match from the first character to the last. A leading `^` may stand.
 pub(in crate::cli) fn whole_name(pattern: &str) -> Result<Regex, CommandError> {
-    Regex::new(&format!("^(?:{pattern})$"))
-        .map_err(|error| CommandError::usage(format!("bad pattern {pattern:?}: {error}")))
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+        CommandError::usage(format!("bad pattern {pattern:?}: {}", regex_cause(&error)))
+    })
 }
 
 fn describe(context: &Context, args: &DescribeArgs) -> Outcome {

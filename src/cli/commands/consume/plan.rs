@@ -107,9 +107,7 @@ impl Plan {
         let mut readers = Vec::new();
         for source in &self.sources {
             match (source, &cluster) {
-                (Source::Path(path), _) => {
-                    readers.push(ForeignLog::open(Path::new(path))?.reader()?);
-                }
+                (Source::Path(path), _) => self.open_path(path, &mut readers)?,
                 (Source::Topic(name), Some(cluster)) => {
                     self.open_topic(cluster, name, &mut readers)?;
                 }
@@ -141,6 +139,27 @@ impl Plan {
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
             readers.push(cluster.reader(&topic, *partition)?);
+        }
+        Ok(())
+    }
+
+    fn open_path(
+        &self,
+        path: &str,
+        readers: &mut Vec<PartitionReader>,
+    ) -> Result<(), CommandError> {
+        let opened = ForeignLog::open(Path::new(path)).map_err(|error| {
+            let error = CommandError::from(error);
+            if path.contains('/') {
+                return error;
+            }
+            let topic = path.replace('.', "\\.");
+            error.hint(format!("what ends in .log is a path; '^{topic}' is a topic of that name"))
+        });
+        let reader = opened?.reader()?;
+        let partition = reader.partition().partition;
+        if self.partitions.as_ref().is_none_or(|wanted| wanted.contains(&partition)) {
+            readers.push(reader);
         }
         Ok(())
     }

@@ -82,6 +82,10 @@ impl Run<'_> {
         context: &Context,
     ) -> Outcome {
         let Reading { mut readers, limits, cluster } = reading;
+        if self.printer.has_ended() {
+            // `-c 0`.
+            return Ok(Status::Done);
+        }
         if let Some(count) = self.plan.tail {
             self.go_to_last(&mut readers, count)?;
             if let Some(status) = self.stopped() {
