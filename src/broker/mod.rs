@@ -76,10 +76,7 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchTopic`], [`Error::NoSuchPartition`].
     pub fn log(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
-        if !(0..topic.partitions).contains(&partition) {
-            let (topic, partitions) = (topic.name.clone(), topic.partitions);
-            return Err(Error::NoSuchPartition { topic, partition, partitions });
-        }
+        topic.require_partition(partition)?;
         let tp = TopicPartition::new(topic.name.clone(), partition);
         let mut logs = self.logs();
         if let Some(opened) = logs.get(&tp)

@@ -39,6 +39,20 @@ pub struct TopicInfo {
     pub config: Arc<TopicConfig>,
 }
 
+impl TopicInfo {
+    /// Refuses a partition that the topic does not have.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPartition`].
+    pub fn require_partition(&self, partition: i32) -> Result<()> {
+        if (0..self.partitions).contains(&partition) {
+            return Ok(());
+        }
+        let (topic, partitions) = (self.name.clone(), self.partitions);
+        Err(Error::NoSuchPartition { topic, partition, partitions })
+    }
+}
+
 /// What there is in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionFacts {

@@ -8,6 +8,7 @@ mod producer;
 mod reader;
 mod tail;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ pub use crate::log::Notice;
 pub use crate::storage::Watcher;
 
 use crate::broker::{Broker, Home};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
+use crate::model::TopicName;
 
 /// A Kafka: a local directory.
 #[derive(Debug)]
@@ -53,14 +55,81 @@ impl Cluster {
     }
 
     /// The engine of a local directory.
-    #[must_use]
-    pub const fn broker(&self) -> &Broker {
+    const fn broker(&self) -> &Broker {
         &self.broker
     }
 
-    /// Where "now" comes from.
+    /// The topics by name, those included that only their directories tell of.
+    ///
+    /// # Errors
+    /// As [`Broker::topics`] says.
+    pub fn topics(&self) -> Result<BTreeMap<TopicName, Topic>> {
+        self.broker.topics()
+    }
+
+    /// A topic.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTopic`].
+    pub fn topic(&self, name: &TopicName) -> Result<TopicInfo> {
+        self.broker.topic(name)
+    }
+
+    /// A topic that is going to be written.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTopic`].
+    pub fn topic_to_write(&self, name: &TopicName) -> Result<TopicInfo> {
+        self.broker.topic_to_write(name)
+    }
+
+    /// What there is in each partition of a topic.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn describe(&self, topic: &TopicInfo) -> Result<Vec<PartitionFacts>> {
+        self.broker.describe(topic)
+    }
+
+    /// Makes a topic. It is durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Broker::create_topic`] says.
+    pub fn create_topic(&self, new: &NewTopic) -> Result<TopicInfo> {
+        self.broker.create_topic(new)
+    }
+
+    /// Changes a topic's configs and adds partitions.
+    ///
+    /// # Errors
+    /// As [`Broker::alter_topic`] says.
+    pub fn alter_topic(
+        &self,
+        name: &TopicName,
+        partitions: Option<i32>,
+        set: &BTreeMap<String, String>,
+        unset: &[String],
+    ) -> Result<TopicInfo> {
+        self.broker.alter_topic(name, partitions, set, unset)
+    }
+
+    /// Deletes a topic and all that is in it.
+    ///
+    /// # Errors
+    /// As [`Broker::delete_topic`] says.
+    pub fn delete_topic(&self, name: &TopicName) -> Result<()> {
+        self.broker.delete_topic(name)
+    }
+
+    /// Tells of appends by any process; `None` where the caller must poll.
     #[must_use]
-    pub fn clock(&self) -> &dyn Clock {
-        self.broker.clock()
+    pub fn watch(&self) -> Option<Watcher> {
+        self.broker.watch()
+    }
+
+    /// What a person should hear of since the last call.
+    #[must_use]
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.broker.take_notices()
     }
 }

@@ -80,11 +80,11 @@ fn targets(context: &Context, target: Option<&str>) -> Result<Vec<PartitionReade
     };
     let names = match named {
         Some(name) => vec![name],
-        None => cluster.broker().topics()?.into_keys().collect(),
+        None => cluster.topics()?.into_keys().collect(),
     };
     let mut readers = Vec::new();
     for name in names {
-        let topic = cluster.broker().topic(&name)?;
+        let topic = cluster.topic(&name)?;
         for partition in 0..topic.partitions {
             readers.push(cluster.reader(&topic, partition)?);
         }

@@ -181,7 +181,7 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
     let cluster = context.open_to_write()?;
     let topic = find_or_create(context, &cluster, &name, args.no_create)?;
     if let Some(partition) = plan.partition {
-        cluster.broker().log(&topic, partition)?;
+        topic.require_partition(partition)?;
     }
     let record_bytes_max = usize::try_from(topic.config.max_message_bytes).unwrap_or_default();
     plan.options.max_bytes = match plan.input {
@@ -206,7 +206,7 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
     let ended = run.send_all(&args);
     // What was read is stored, however the reading ended.
     let stored = run.producer.finish().map_err(CommandError::from);
-    context.tell(cluster.broker().take_notices());
+    context.tell(cluster.take_notices());
     if args.stats {
         run.print_stats(&name);
     }
@@ -266,18 +266,18 @@ fn find_or_create(
     name: &TopicName,
     no_create: bool,
 ) -> Result<TopicInfo, CommandError> {
-    match cluster.broker().topic_to_write(name) {
+    match cluster.topic_to_write(name) {
         Err(Error::NoSuchTopic(_)) if !no_create => {}
         found => return Ok(found?),
     }
     let new =
         NewTopic { name: name.clone(), partitions: 1, configs: std::collections::BTreeMap::new() };
-    match cluster.broker().create_topic(&new) {
+    match cluster.create_topic(&new) {
         Ok(topic) => {
             context.note(&format!("made topic {name} with 1 partition"));
             Ok(topic)
         }
-        Err(Error::TopicExists(_)) => Ok(cluster.broker().topic_to_write(name)?),
+        Err(Error::TopicExists(_)) => Ok(cluster.topic_to_write(name)?),
         Err(error) => Err(error.into()),
     }
 }

@@ -137,7 +137,7 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
     for name in names {
         let new =
             NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
-        match cluster.broker().create_topic(&new) {
+        match cluster.create_topic(&new) {
             Ok(topic) => {
                 context.note(&format!("made topic {name} with {} partitions", topic.partitions));
             }
@@ -162,7 +162,7 @@ fn list(context: &Context, args: &ListArgs) -> Outcome {
         return Ok(Status::Done);
     };
     let mut out = String::new();
-    for (name, topic) in cluster.broker().topics()? {
+    for (name, topic) in cluster.topics()? {
         let wanted = pattern.as_ref().is_none_or(|pattern| pattern.is_match(&name));
         if !wanted || (name.is_internal() && !args.internal) {
             continue;
@@ -193,8 +193,8 @@ fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
     let cluster = reading(context, &names)?;
     let mut out = String::new();
     for (number, name) in names.iter().enumerate() {
-        let topic = cluster.broker().topic(name)?;
-        let partitions = cluster.broker().describe(&topic)?;
+        let topic = cluster.topic(name)?;
+        let partitions = cluster.describe(&topic)?;
         if args.json {
             describe::write_json(&mut out, &topic, &partitions);
             continue;
@@ -237,10 +237,7 @@ fn alter(context: &Context, args: &AlterArgs) -> Outcome {
     }
     let set = args.config.iter().cloned().collect();
     let cluster = context.open_to_write()?;
-    cluster
-        .broker()
-        .alter_topic(&name, args.partitions, &set, &args.unset)
-        .map_err(config_error)?;
+    cluster.alter_topic(&name, args.partitions, &set, &args.unset).map_err(config_error)?;
     Ok(Status::Done)
 }
 
@@ -251,10 +248,10 @@ fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
     }
     let cluster = context.open_to_write()?;
     for name in &names {
-        cluster.broker().topic(name)?;
+        cluster.topic(name)?;
     }
     for name in &names {
-        cluster.broker().delete_topic(name)?;
+        cluster.delete_topic(name)?;
         context.note(&format!("deleted topic {name}"));
     }
     Ok(Status::Done)

@@ -112,7 +112,7 @@ impl Plan {
                     self.open_topic(cluster, name, &mut readers)?;
                 }
                 (Source::Topics(pattern), Some(cluster)) => {
-                    let topics = cluster.broker().topics()?;
+                    let topics = cluster.topics()?;
                     for name in
                         topics.keys().filter(|name| pattern.is_match(name) && !name.is_internal())
                     {
@@ -135,7 +135,7 @@ impl Plan {
         name: &TopicName,
         readers: &mut Vec<PartitionReader>,
     ) -> Result<(), CommandError> {
-        let topic = cluster.broker().topic(name)?;
+        let topic = cluster.topic(name)?;
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
             readers.push(cluster.reader(&topic, *partition)?);

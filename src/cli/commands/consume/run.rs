@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
     let reading = plan.open(context)?;
     // Watching begins before the first look, so that nothing falls in between.
     let watcher = match (&reading.cluster, plan.follow) {
-        (Some(cluster), true) => cluster.broker().watch(),
+        (Some(cluster), true) => cluster.watch(),
         _ => None,
     };
     let total = reading
