@@ -137,7 +137,7 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
             NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
         match cluster.broker().create_topic(&new) {
             Ok(topic) => {
-                context.note(&format!("made topic {name} with {} partitions", topic.partitions))
+                context.note(&format!("made topic {name} with {} partitions", topic.partitions));
             }
             Err(Error::TopicExists(_)) if args.if_not_exists => {}
             Err(error) => return Err(config_error(error)),

@@ -130,10 +130,10 @@ impl Plan {
         for source in &self.sources {
             match (source, &cluster) {
                 (Source::Path(path), _) => {
-                    readers.push(ForeignLog::open(Path::new(path))?.reader()?)
+                    readers.push(ForeignLog::open(Path::new(path))?.reader()?);
                 }
                 (Source::Topic(name), Some(cluster)) => {
-                    self.open_topic(cluster, name, &mut readers)?
+                    self.open_topic(cluster, name, &mut readers)?;
                 }
                 (Source::Topics(pattern), Some(cluster)) => {
                     let topics = cluster.broker().topics()?;

@@ -194,12 +194,9 @@ impl Run<'_> {
     fn wait(&self, watcher: Option<&Watcher>, last_new: Instant) {
         let mut limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
         let now = Instant::now();
-        for moment in
-            [self.plan.deadline, self.plan.idle.and_then(|idle| last_new.checked_add(idle))]
-        {
-            if let Some(moment) = moment {
-                limit = limit.min(moment.saturating_duration_since(now));
-            }
+        let idle_end = self.plan.idle.and_then(|idle| last_new.checked_add(idle));
+        for moment in [self.plan.deadline, idle_end].into_iter().flatten() {
+            limit = limit.min(moment.saturating_duration_since(now));
         }
         match watcher {
             Some(watcher) => {
