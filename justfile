@@ -36,7 +36,7 @@ deny:
 soak rounds="20":
     cargo test --locked --release --no-run
     for n in $(seq {{rounds}}); do \
-        PROPTEST_CASES=100 cargo test --locked --release --test crash_kill --test concurrency --test round_trip || exit 1; \
+        PROPTEST_CASES=100 cargo test --locked --release --test cli -- crash_kill concurrency round_trip || exit 1; \
     done
 
 # Write man/ and completions/ anew from the flags' one declaration

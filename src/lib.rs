@@ -1,7 +1,7 @@
 //! runnel: Kafka in a directory.
 //!
 //! The rooms, from the ground up; a room imports only rooms that stand before it in this list.
-//! `tests/rooms.rs` holds the order.
+//! `tests/house/rooms.rs` holds the order.
 //!
 //! | room | what it is for |
 //! | --- | --- |

@@ -10,6 +10,7 @@ use kafka_protocol::records as oracle;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
+use proptest::string::string_regex;
 use runnel::record::{
     Batch, BatchBuilder, Compression, Decompressor, Frame, Header, Headers, Record,
 };
@@ -24,7 +25,8 @@ struct Owned {
 
 fn records() -> impl Strategy<Value = Vec<Owned>> {
     let bytes = || of(vec(any::<u8>(), 0..100));
-    let headers = btree_map("[a-zé]{0,6}", of(vec(any::<u8>(), 0..20)), 0..3);
+    let headers =
+        btree_map(string_regex("[a-zé]{0,6}").unwrap(), of(vec(any::<u8>(), 0..20)), 0..3);
     let record = (0..2_000_000_000_000_i64, bytes(), bytes(), headers).prop_map(
         |(timestamp, key, value, headers)| Owned {
             timestamp,

@@ -25,7 +25,11 @@ fn a_room_uses_only_rooms_below_it() {
 fn every_room_is_in_the_table() {
     for file in source::files(&["src"]) {
         let Some(room) = room_of(&file.path) else { continue };
-        assert!(may_use(room).is_some(), "{}: no row for {room} in tests/rooms.rs", file.path);
+        assert!(
+            may_use(room).is_some(),
+            "{}: no row for {room} in tests/house/rooms.rs",
+            file.path
+        );
     }
 }
 

@@ -125,7 +125,7 @@ impl Running {
     fn finish(&mut self) -> Output {
         let status = self.child.wait().expect("a child");
         let mut stdout = std::mem::take(&mut self.taken);
-        stdout.extend(self.lines.iter().flatten());
+        self.lines.iter().for_each(|line| stdout.extend_from_slice(&line));
         let stderr = self.stderr.take().map(|thread| thread.join().expect("a reader"));
         if let Some(feeder) = self.feeder.take() {
             feeder.join().expect("a feeder");

@@ -454,7 +454,7 @@ impl Source for Interruptible {
 struct Stopped;
 
 fn is_stop(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Stopped>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stopped>)
 }
 
 /// An empty input.

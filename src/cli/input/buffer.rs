@@ -70,12 +70,14 @@ impl Buffer {
     fn make_room(&mut self, needed: usize) {
         let held = self.end - self.start;
         let needed = needed.max(held + BLOCK_BYTES / 4);
-        if held == 0 || self.bytes.len() - self.start < needed {
+        if self.bytes.len() < needed {
+            // Fresh zeros come from the system for nothing, and only what is held is copied.
+            let mut grown = vec![0; needed.max(self.bytes.len() * 2).max(BLOCK_BYTES)];
+            grown[..held].copy_from_slice(self.window());
+            (self.bytes, self.start, self.end) = (grown, 0, held);
+        } else if held == 0 || self.bytes.len() - self.start < needed {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, held);
-        }
-        if self.bytes.len() < needed {
-            self.bytes.resize(needed.max(self.bytes.len() * 2).max(BLOCK_BYTES), 0);
         }
     }
 }

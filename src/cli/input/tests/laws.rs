@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::string::string_regex;
 
 use super::*;
 use crate::cli::output::{Formatter, Output, OutputRecord};
@@ -44,7 +45,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let text = "[ -~\n\t\"\\\\é😀\u{0}{}]{0,12}";
     prop_oneof![
         vec(any::<u8>(), 0..20),
-        text.prop_map(String::into_bytes),
+        string_regex(text).expect("a pattern").prop_map(String::into_bytes),
         Just(br#"{"b64":"YQ=="}"#.to_vec()),
         Just(b"null".to_vec()),
         Just(b"-".to_vec()),
@@ -140,7 +141,9 @@ proptest! {
     fn any_bytes_are_read_without_panic_and_alike_in_any_pieces(
         noise in prop_oneof![
             vec(any::<u8>(), 0..200),
-            "[-0-9 :|\"{}a\\\\=,;\n\t%]{0,120}".prop_map(String::into_bytes),
+            string_regex("[-0-9 :|\"{}a\\\\=,;\n\t%]{0,120}")
+                .expect("a pattern")
+                .prop_map(String::into_bytes),
         ],
         sizes in vec(1_usize..20, 1..6),
         max_bytes in prop_oneof![Just(3_usize), Just(30), Just(1000)],
