@@ -88,13 +88,13 @@ impl World {
         let options = OpenOptions { access: Access::Write, trusted: true, command: "test" };
         let cluster = Cluster::open_directory(&home.path().join("data"), options).expect("opens");
         let new = NewTopic { name: topic(), partitions: 1, configs: BTreeMap::new() };
-        cluster.broker().create_topic(&new).expect("made");
+        cluster.create_topic(&new).expect("made");
         Self { _home: home, cluster, batches: 0 }
     }
 
     /// Sends all records of an input, as `produce` does.
     fn send(&mut self, bytes: &[u8], input: Input, compression: Compression) {
-        let topic = self.cluster.broker().topic_to_write(&topic()).expect("it is there");
+        let topic = self.cluster.topic_to_write(&topic()).expect("it is there");
         let options = ProducerOptions { compression, acks: Acks::Leader };
         let mut producer = self.cluster.producer(topic, options);
         let options = InputOptions { empty_is_null: false, null_marker: None, max_bytes: 1 << 20 };
@@ -118,7 +118,7 @@ impl World {
 
     /// Prints all records into a buffer that is emptied when it is full, as `consume` does.
     fn print(&self, output: Output, buffer: &mut Vec<u8>) -> usize {
-        let topic = self.cluster.broker().topic(&topic()).expect("it is there");
+        let topic = self.cluster.topic(&topic()).expect("it is there");
         let mut reader = self.cluster.reader(&topic, 0).expect("a reader");
         let formatter = Formatter::new(output, None);
         let (mut scratch, mut printed) = (Decompressor::new(1 << 20), 0);
