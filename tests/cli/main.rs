@@ -6,6 +6,7 @@
 mod support;
 
 mod bad_input;
+mod breakage;
 mod concurrency;
 mod consume;
 mod crash_kill;

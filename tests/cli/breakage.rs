@@ -2,14 +2,12 @@
 //!
 //! Each test was a way to break it once.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::World;
+use crate::support::running::Running;
 use rustix::process::Signal;
-use support::World;
-use support::running::Running;
 
 /// `produce t` that has sent its first line and waits for more.
 fn writer(world: &World) -> Running {
