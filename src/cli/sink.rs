@@ -1,7 +1,12 @@
 //! Standard output, for records: large writes, and a reader that goes away is no error.
+//!
+//! Full buffers are written by a thread of their own, so that records are decoded while the pipe
+//! is filled; it is there from the first full buffer on. What [`Sink::flush`] returned from is
+//! written.
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::error::CommandError;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -12,10 +17,22 @@ const WRITE_BYTES: usize = 256 << 10;
 /// Bytes that a pipe is asked to hold, so that both of its ends run at once.
 const PIPE_BYTES: usize = 1 << 20;
 
+/// Buffers that may be on their way to the thread that writes them.
+const BUFFERS_WRITING_MAX: usize = 2;
+
 /// Gathers output and writes it in large pieces.
 #[derive(Debug)]
 pub(super) struct Sink {
     buffer: Vec<u8>,
+    writer: Option<Writer>,
+}
+
+/// The thread that writes, and what it has in hand.
+#[derive(Debug)]
+struct Writer {
+    full: SyncSender<Vec<u8>>,
+    written: Receiver<Result<Vec<u8>, SinkError>>,
+    writing: usize,
 }
 
 /// Why nothing more can be written.
@@ -36,7 +53,7 @@ impl Sink {
             // Over the limit of a user's pipes it stays as it is.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
         }
-        Self { buffer: Vec::with_capacity(WRITE_BYTES + (WRITE_BYTES >> 2)) }
+        Self { buffer: empty_buffer(), writer: None }
     }
 
     /// Where output is put before it is written.
@@ -49,14 +66,67 @@ impl Sink {
         self.buffer.len() >= WRITE_BYTES
     }
 
+    /// Hands what has gathered to be written, and goes on with an empty buffer.
+    pub(super) fn hand_over(&mut self) -> Result<(), SinkError> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => match Writer::start() {
+                Ok(writer) => self.writer.insert(writer),
+                // No thread to be had: then by this one.
+                Err(_) => return self.flush(),
+            },
+        };
+        let empty = match writer.writing {
+            BUFFERS_WRITING_MAX => writer.wait()?,
+            _ => empty_buffer(),
+        };
+        writer.writing += 1;
+        let full = std::mem::replace(&mut self.buffer, empty);
+        writer.full.send(full).map_err(|_| SinkError::Closed)
+    }
+
     /// Writes all that has gathered.
     pub(super) fn flush(&mut self) -> Result<(), SinkError> {
+        if let Some(writer) = &mut self.writer {
+            while writer.writing > 0 {
+                writer.wait()?;
+            }
+        }
         let result = write_all(&self.buffer);
         self.buffer.clear();
         // One huge record must not be paid for ever after.
         self.buffer.shrink_to(2 * WRITE_BYTES);
         result
     }
+}
+
+impl Writer {
+    fn start() -> io::Result<Self> {
+        let (full, to_write) = sync_channel::<Vec<u8>>(BUFFERS_WRITING_MAX);
+        let (done, written) = sync_channel(BUFFERS_WRITING_MAX);
+        std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+            for mut buffer in to_write {
+                let result = write_all(&buffer);
+                buffer.clear();
+                buffer.shrink_to(2 * WRITE_BYTES);
+                let failed = result.is_err();
+                if done.send(result.map(|()| buffer)).is_err() || failed {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { full, written, writing: 0 })
+    }
+
+    /// Waits until a buffer is written, and gives it back.
+    fn wait(&mut self) -> Result<Vec<u8>, SinkError> {
+        self.writing -= 1;
+        self.written.recv().unwrap_or(Err(SinkError::Closed))
+    }
+}
+
+fn empty_buffer() -> Vec<u8> {
+    Vec::with_capacity(WRITE_BYTES + (WRITE_BYTES >> 2))
 }
 
 /// Prints an answer in one piece. That nobody reads it to its end is no error.

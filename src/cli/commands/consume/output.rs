@@ -52,14 +52,21 @@ impl<'p> Printer<'p> {
             return ControlFlow::Break(());
         }
         if self.sink.is_full() {
-            return self.flush();
+            let handed_over = self.sink.hand_over();
+            return self.end_on(handed_over);
         }
         ControlFlow::Continue(())
     }
 
     /// Writes what has gathered.
     pub(super) fn flush(&mut self) -> ControlFlow<()> {
-        match self.sink.flush() {
+        let flushed = self.sink.flush();
+        self.end_on(flushed)
+    }
+
+    /// Ends printing where nothing more can be written.
+    fn end_on(&mut self, written: Result<(), SinkError>) -> ControlFlow<()> {
+        match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.ended = Some(match error {
