@@ -215,6 +215,7 @@ impl Writer {
         let reading = control.read()?;
         let sequence = reading.as_ref().map_or(0, super::control::Reading::sequence);
         let generation = reading.as_ref().map_or(0, super::control::Reading::generation);
+        let durable = reading.as_ref().and_then(super::control::Reading::durable);
         if let Some(reading) = reading {
             let base = reading.active_base();
             if let Some(active) =
@@ -242,7 +243,8 @@ impl Writer {
                 }
             }
         }
-        let (mut state, active) = recover(place, owned, interval, now_ms, notices)?;
+        let (mut state, active) =
+            recover(place, owned, interval, durable.unwrap_or_default(), now_ms, notices)?;
         state.generation = state.generation.max(generation + 1);
         let active_id = active.log.metadata()?.id;
         let mut writer = Self {

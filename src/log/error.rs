@@ -36,6 +36,14 @@ pub enum Fault {
         /// The lowest base offset that would be right.
         expected: Offset,
     },
+    /// The log ends before what this start of the machine has made durable.
+    #[error("the log ends at offset {end}, and offsets up to {durable} were on disk")]
+    Lost {
+        /// The offset after the last.
+        end: Offset,
+        /// The offset that all was durable below.
+        durable: Offset,
+    },
 }
 
 impl Fault {

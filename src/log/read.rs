@@ -204,6 +204,19 @@ impl PartitionLog {
         Ok(Some(View { state, segments, fault: None }))
     }
 
+    /// All below this was durable, as far as the control file knows; the beginning if it doesn't.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn durable(&self) -> Result<Offset> {
+        let Some(path) = &self.place.control else {
+            return Ok(Offset::ZERO);
+        };
+        let control = ControlFile::open(&*self.place.storage, path, Open::Read)?;
+        let reading = control.map(|control| control.read()).transpose()?.flatten();
+        Ok(reading.and_then(|reading| reading.durable()).unwrap_or_default())
+    }
+
     /// The segments up to the active one, listed once a generation.
     fn segments_of(&self, state: &State) -> Result<Arc<Vec<Offset>>> {
         // A generation that was begun without the old control file may have been there before.
@@ -231,8 +244,9 @@ impl PartitionLog {
         bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
         let log_start = self.place.log_start()?;
         let Some(last) = bases.last() else {
-            let state = State::fresh(log_start.unwrap_or_default(), 0, 0);
-            return Ok(View { state, segments: Arc::default(), fault: None });
+            let end = log_start.unwrap_or_default();
+            let fault = self.lost(end)?.map(|fault| TailFault { segment: end, position: 0, fault });
+            return Ok(View { state: State::fresh(end, 0, 0), segments: Arc::default(), fault });
         };
         let last = self.segment(*last)?.log.metadata()?;
         if let Some((of, view)) = &guard(&self.reading).examined
@@ -254,9 +268,19 @@ impl PartitionLog {
         // Not known: a look into the segment tells.
         state.max_timestamp = i64::MAX;
         state.leader_epoch = super::epochs::LeaderEpochs::read(storage, &self.place.dir)?.latest();
-        let view = View { state, segments: Arc::new(examined.segments), fault: examined.fault };
+        let lost = self.lost(Offset(state.end_offset))?;
+        let position = state.end_position;
+        let fault = lost.map(|fault| TailFault { segment: active, position, fault });
+        let fault = fault.or(examined.fault);
+        let view = View { state, segments: Arc::new(examined.segments), fault };
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)
+    }
+
+    /// What is wrong with a log that ends here.
+    fn lost(&self, end: Offset) -> Result<Option<Fault>> {
+        let durable = self.durable()?;
+        Ok((end < durable).then_some(Fault::Lost { end, durable }))
     }
 
     /// An open segment.

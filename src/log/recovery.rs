@@ -184,11 +184,12 @@ fn first_to_check(segments: &[Offset], recovery_point: Offset) -> usize {
 }
 
 /// Makes a log whole, with its lock in hand, and gives its state and active segment. Everything
-/// that the state covers is durable then.
+/// that the state covers is durable then. A log that ends before `durable` is left as it is.
 pub(super) fn recover(
     place: &Place,
     owned: &Owned,
     index_interval_bytes: u64,
+    durable: Offset,
     now_ms: i64,
     notices: &mut Vec<Notice>,
 ) -> Result<(State, Segment)> {
@@ -211,12 +212,18 @@ pub(super) fn recover(
     for (number, base) in segments.iter().enumerate().skip(first) {
         let segment = Segment::open_active(storage, &place.dir, *base, Open::Write)?;
         let mut facts = walk_segment(&*segment.log, *base, 0, index_interval_bytes)?;
-        if let Some(fault) = facts.fault.take_if(|_| facts.end_offset < recovery_point) {
+        let is_last = number + 1 == segments.len();
+        let end = facts.end_offset.max(log_start.unwrap_or_default());
+        if facts.fault.is_none() && is_last && end < durable {
+            return Err(Fault::Lost { end, durable }.at(&*segment.log, facts.end_position));
+        }
+        if let Some(fault) = facts.fault.take_if(|_| facts.end_offset < recovery_point.max(durable))
+        {
             // Not what a crash leaves: this was durable, and so is what follows it. To cut here
             // would lose records that were acknowledged.
             return Err(fault.at(&*segment.log, facts.end_position));
         }
-        if number + 1 < segments.len() && facts.fault.is_none() {
+        if !is_last && facts.fault.is_none() {
             push_time(&mut facts, *base);
         }
         segment.rewrite_indexes(&facts.offsets, &facts.times)?;
