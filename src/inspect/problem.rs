@@ -90,14 +90,11 @@ pub enum Problem {
         bytes: u64,
     },
     /// The log ends before what is known to have been on disk.
-    #[error(
-        "the log ends at offset {end}, but all below offset {recovery_point} was on disk, \
-         as recovery-point-offset-checkpoint says"
-    )]
+    #[error("the log ends at offset {end}, but all below offset {recovery_point} was on disk")]
     EndsEarly {
         /// The offset after the last sound batch.
         end: Offset,
-        /// What the checkpoint says.
+        /// What the checkpoint or the control file says.
         recovery_point: Offset,
     },
     /// Two segments claim the same offsets.

@@ -227,13 +227,14 @@ impl Verification<'_> {
 
     /// A log must not end before what is known to have been durable.
     fn hold_to_recovery_point(&mut self) -> Result<()> {
-        let Some((end, path)) = &self.end else {
-            return Ok(());
+        let place = self.log.place();
+        let recovery_point = self.log.durable()?;
+        let (end, path, position) = match &self.end {
+            Some((end, path)) => (end.offset, path.clone(), end.position),
+            None => (Offset::ZERO, place.storage.display(&place.dir), 0),
         };
-        let recovery_point = self.log.place().recovery_point()?;
-        if self.published.is_none() && end.offset < recovery_point {
-            let what = Problem::EndsEarly { end: end.offset, recovery_point };
-            self.findings.damage(path, end.position, what);
+        if self.published.is_none() && end < recovery_point {
+            self.findings.damage(&path, position, Problem::EndsEarly { end, recovery_point });
         }
         Ok(())
     }

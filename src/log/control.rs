@@ -155,6 +155,13 @@ impl Reading {
         (same && active_log.len >= self.state.end_position).then_some(self.state)
     }
 
+    /// All below this was durable, whatever has become of the segments; `None` where this is not
+    /// known of this start of the machine.
+    #[must_use]
+    pub fn durable(&self) -> Option<Offset> {
+        self.current.then_some(Offset(self.state.recovery_point))
+    }
+
     /// Rises by one with each publication.
     #[must_use]
     pub const fn sequence(&self) -> u64 {

@@ -206,6 +206,21 @@ impl PartitionLog {
         Ok(Some(View { state, segments, fault: None }))
     }
 
+    /// All below this is known to have been durable, by the checkpoint and by the control file.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn durable(&self) -> Result<Offset> {
+        let checkpointed = self.place.recovery_point()?;
+        let Some(path) = &self.place.control else {
+            return Ok(checkpointed);
+        };
+        let control = storage::found(ControlFile::open(&*self.place.storage, path, Open::Read))?;
+        let reading = control.map(|control| control.read()).transpose()?.flatten();
+        let synced = reading.and_then(|reading| reading.durable()).unwrap_or_default();
+        Ok(checkpointed.max(synced))
+    }
+
     /// The segments up to the active one, listed once a generation.
     fn segments_of(&self, state: &State) -> Result<Arc<Vec<Offset>>> {
         // A generation that was begun without the old control file may have been there before.
@@ -233,8 +248,12 @@ impl PartitionLog {
         bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
         let log_start = self.place.log_start()?;
         let Some(last) = bases.last() else {
-            let state = State::fresh(log_start.unwrap_or_default(), 0, 0);
-            return Ok(View { state, segments: Arc::default(), fault: None });
+            let end = log_start.unwrap_or_default();
+            let recovery_point = self.durable()?;
+            let fault = Fault::EndsEarly { end, recovery_point };
+            let fault =
+                (end < recovery_point).then_some(TailFault { segment: end, position: 0, fault });
+            return Ok(View { state: State::fresh(end, 0, 0), segments: Arc::default(), fault });
         };
         let last = self.segment(*last)?.log.metadata()?;
         if let Some((of, view)) = &guard(&self.reading).examined
@@ -242,7 +261,7 @@ impl PartitionLog {
         {
             return Ok(view.clone());
         }
-        let recovery_point = self.place.recovery_point()?;
+        let recovery_point = self.durable()?;
         let examined = examine_tail(storage, &self.place.dir, bases, recovery_point)?;
         let (first, active) = match (examined.segments.first(), examined.segments.last()) {
             (Some(first), Some(active)) => (*first, *active),

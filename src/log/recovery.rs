@@ -102,7 +102,8 @@ fn first_to_check(segments: &[Offset], recovery_point: Offset) -> usize {
 }
 
 /// Makes a log whole, with its lock in hand, and gives its state and active segment. Everything
-/// that the state covers is durable then.
+/// that the state covers is durable then. All below `durable` is known to be so, beside what the
+/// checkpoint says.
 ///
 /// # Errors
 /// As the file system says; [`super::Error::Corrupt`] for damage of what was known to be durable,
@@ -111,12 +112,13 @@ pub(super) fn recover(
     place: &Place,
     owned: &Owned,
     index_interval_bytes: u64,
+    durable: Offset,
     now_ms: i64,
     notices: &mut Vec<Notice>,
 ) -> Result<(State, Segment)> {
     let log_start = place.log_start()?.unwrap_or_default();
     let segments = segments_to_recover(place, log_start)?;
-    let recovery_point = place.recovery_point()?;
+    let recovery_point = place.recovery_point()?.max(durable);
     let epochs = LeaderEpochs::read(&*place.storage, &place.dir)?;
     let mut recovery = Recovery {
         place,

@@ -87,6 +87,7 @@ impl Writer {
         let reading = control.read()?;
         let (sequence, generation) =
             reading.as_ref().map_or((0, 0), |reading| (reading.sequence(), reading.generation()));
+        let durable = reading.as_ref().and_then(Reading::durable).unwrap_or_default();
         if let Some(reading) = reading
             && let Some((state, active)) = trusted(place, reading)?
         {
@@ -98,7 +99,7 @@ impl Writer {
                 return Ok(writer);
             }
         }
-        let (mut state, active) = recover(place, owned, interval, now_ms, notices)?;
+        let (mut state, active) = recover(place, owned, interval, durable, now_ms, notices)?;
         state.generation = state.generation.max(generation + 1);
         let mut writer = Self::new(control, sequence, state, active)?;
         place.store_recovery_point(owned, Offset(writer.state.recovery_point))?;

@@ -159,3 +159,29 @@ fn a_follower_does_not_take_a_topic_made_anew_for_the_old_one() {
     assert_eq!(said.status, 1, "{said}");
     said.says("deleted meanwhile");
 }
+
+/// Somebody empties a log, or takes its file away: what was acknowledged is missed, and offsets
+/// are not given a second time.
+#[test]
+fn a_log_that_lost_what_was_durable_is_damaged() {
+    let world = World::new();
+    for (topic, bytes) in [("gone", None), ("empty", Some(0)), ("cut", Some(30))] {
+        world.produce(&[topic], "1\n2\n3\n");
+        let path = world.partition(topic, 0).join("00000000000000000000.log");
+        match bytes {
+            None => fs::remove_file(path).expect("removed"),
+            Some(bytes) => {
+                let file = fs::File::options().write(true).open(path).expect("opened");
+                file.set_len(bytes).expect("cut");
+            }
+        }
+        world.runnel(["consume", topic]).fails(5).says("offsets up to 3 were on disk");
+        world.runnel(["produce", topic]).stdin("4\n").fails(5);
+        let verified = world.runnel(["log", "verify", topic]).status(5).run();
+        assert!(verified.text().contains("all below offset 3 was on disk"), "{verified}");
+        // Whoever wants to go on without them says so.
+        fs::remove_dir_all(world.dir().join("run")).expect("removed");
+        world.produce(&[topic], "5\n");
+        assert_eq!(world.consume(&[topic]), "5\n");
+    }
+}
