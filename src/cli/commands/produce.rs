@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -179,7 +180,7 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
     let mut plan = plan(&args)?;
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let cluster = context.open_to_write()?;
-    let topic = find_or_create(context, &cluster, &name, args.no_create)?;
+    let topic = find_or_create(context, &cluster, &name, &args)?;
     if let Some(partition) = plan.partition {
         topic.require_partition(partition)?;
     }
@@ -264,14 +265,18 @@ fn find_or_create(
     context: &Context,
     cluster: &Cluster,
     name: &TopicName,
-    no_create: bool,
+    args: &ProduceArgs,
 ) -> Result<TopicInfo, CommandError> {
     match cluster.topic_to_write(name) {
-        Err(Error::NoSuchTopic(_)) if !no_create => {}
+        Err(Error::NoSuchTopic(_)) if !args.no_create => {}
         found => return Ok(found?),
     }
-    let new =
-        NewTopic { name: name.clone(), partitions: 1, configs: std::collections::BTreeMap::new() };
+    let partitions = 1;
+    if let Some(partition) = args.partition.filter(|it| !(0..partitions).contains(it)) {
+        // Before anything is made.
+        return Err(Error::NoSuchPartition { topic: name.clone(), partition, partitions }.into());
+    }
+    let new = NewTopic { name: name.clone(), partitions, configs: BTreeMap::new() };
     match cluster.create_topic(&new) {
         Ok(topic) => {
             context.note(&format!("made topic {name} with 1 partition"));
@@ -287,7 +292,7 @@ struct Run<'c> {
     context: &'c Context,
     signals: Signals,
     plan: Plan,
-    producer: Producer<'c>,
+    producer: Producer,
     failed: u64,
     now_ms: i64,
     started: Instant,
