@@ -3,7 +3,6 @@
 //! Today that is a local directory. Calls are synchronous, and what they give is owned: records
 //! come in chunks that keep their bytes alive.
 
-mod appender;
 mod merge;
 mod producer;
 mod reader;
@@ -31,7 +30,7 @@ use crate::model::TopicName;
 /// A Kafka: a local directory.
 #[derive(Debug)]
 pub struct Cluster {
-    broker: Arc<Broker>,
+    broker: Broker,
 }
 
 /// How a directory is opened.
@@ -52,11 +51,11 @@ impl Cluster {
     /// [`Error::NoDirectory`], [`Error::Unsafe`], [`Error::Served`], [`Error::KafkaRunning`].
     pub fn open_directory(path: &Path, options: OpenOptions<'_>) -> Result<Self> {
         let home = Home::open_path(path, options.access, options.trusted, options.command)?;
-        Ok(Self { broker: Arc::new(Broker::new(home, Arc::new(SystemClock))) })
+        Ok(Self { broker: Broker::new(home, Arc::new(SystemClock)) })
     }
 
     /// The engine of a local directory.
-    const fn broker(&self) -> &Arc<Broker> {
+    const fn broker(&self) -> &Broker {
         &self.broker
     }
 

@@ -1,16 +1,13 @@
 //! Sending records: gathered into batches, one for each partition, appended when full or flushed.
-//! Full ones are appended by a [thread of their own](super::appender), which is there from the first
-//! full batch on: who sends a few records starts none.
 
 use std::sync::Arc;
 
 use super::Cluster;
-use super::appender::{Appender, append};
 use crate::broker::{Broker, Error, Result, TopicInfo};
 use crate::log::PartitionLog;
 use crate::model::config::CompressionType;
 use crate::model::{Compression, partition_for_key};
-use crate::record::{BatchBuilder, HEADER_BYTES, InvalidRecord, Record, RecordRules};
+use crate::record::{BatchBuilder, BuildError, InvalidRecord, Record, RecordRules};
 
 /// Bytes at which a batch is appended. Large enough that a system call per batch costs nothing,
 /// small enough to stay in the processor's cache.
@@ -71,8 +68,8 @@ pub enum SendError {
 
 /// Sends records to one topic.
 #[derive(Debug)]
-pub struct Producer {
-    broker: Arc<Broker>,
+pub struct Producer<'c> {
+    broker: &'c Broker,
     topic: TopicInfo,
     rules: RecordRules,
     acks: Acks,
@@ -82,11 +79,6 @@ pub struct Producer {
     batch_bytes_max: usize,
     compression: Compression,
     waiting_bytes: usize,
-    appender: Option<Appender>,
-    /// Builders that are in no use just now.
-    spare: Vec<BatchBuilder>,
-    /// Nothing more is appended after a failure.
-    failed: bool,
     totals: Totals,
 }
 
@@ -100,7 +92,7 @@ struct Sending {
 impl Cluster {
     /// A producer for a topic.
     #[must_use]
-    pub fn producer(&self, topic: TopicInfo, options: ProducerOptions) -> Producer {
+    pub fn producer(&self, topic: TopicInfo, options: ProducerOptions) -> Producer<'_> {
         let config = &topic.config;
         let compression = match config.compression_type {
             CompressionType::Producer => options.compression,
@@ -108,7 +100,7 @@ impl Cluster {
         };
         let limit = config.max_message_bytes.min(config.segment_bytes);
         Producer {
-            broker: Arc::clone(self.broker()),
+            broker: self.broker(),
             rules: RecordRules::from(&*topic.config),
             acks: options.acks,
             partitions: (0..topic.partitions).map(|_| None).collect(),
@@ -116,9 +108,6 @@ impl Cluster {
             batch_bytes_max: BATCH_BYTES.min(usize::try_from(limit).unwrap_or_default()),
             compression,
             waiting_bytes: 0,
-            appender: None,
-            spare: Vec::new(),
-            failed: false,
             totals: Totals::default(),
             topic,
         }
@@ -133,7 +122,7 @@ fn any_partition(partitions: i32) -> i32 {
     i32::try_from(u32::from_ne_bytes(bytes) % partitions.max(1).unsigned_abs()).unwrap_or(0)
 }
 
-impl Producer {
+impl Producer<'_> {
     /// Puts a record into the batch of its partition: the one that is named, else that of its
     /// key, else the one whose turn it is. Appends what is full.
     ///
@@ -154,7 +143,7 @@ impl Producer {
             (None, None) => self.sticky,
         };
         while !self.push(target, record)? {
-            self.hand_over(target)?;
+            self.append(target)?;
             if partition.is_none() && record.key.is_none() {
                 self.sticky = (self.sticky + 1) % partitions;
                 target = self.sticky;
@@ -184,81 +173,40 @@ impl Producer {
         let index = usize::try_from(partition).unwrap_or_default();
         if self.partitions[index].is_none() {
             let log = self.broker.log(&self.topic, partition)?;
-            let batch = self.empty_batch();
+            let level = self.topic.config.compression_level(self.compression);
+            let batch = BatchBuilder::new(self.compression, level);
             self.partitions[index] = Some(Sending { log, batch });
         }
         Ok(self.partitions[index].as_mut().expect("it was put there"))
     }
 
-    fn empty_batch(&mut self) -> BatchBuilder {
-        let level = self.topic.config.compression_level(self.compression);
-        self.spare.pop().unwrap_or_else(|| BatchBuilder::new(self.compression, level))
-    }
-
-    /// Hands the full batch of a partition to be appended, and begins the next.
-    fn hand_over(&mut self, partition: i32) -> Result<()> {
-        if self.appender.is_none() {
-            // Without a thread to be had this one does it.
-            let Ok(appender) = Appender::start(Arc::clone(&self.broker)) else {
-                return self.append(partition);
-            };
-            self.appender = Some(appender);
-        }
-        if self.appender.as_ref().is_some_and(Appender::is_full) {
-            self.wait_for_one()?;
-        }
-        let empty = self.empty_batch();
-        let sending = self.sending(partition)?;
-        let full = std::mem::replace(&mut sending.batch, empty);
-        let log = Arc::clone(&sending.log);
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(full.size_in_bytes() - HEADER_BYTES);
-        let appender = self.appender.as_mut().expect("it was started");
-        appender.hand_over(log, full).inspect_err(|_| self.failed = true)
-    }
-
-    /// Waits until one of the batches that were handed over is appended.
-    fn wait_for_one(&mut self) -> Result<()> {
-        let Some(appender) = &mut self.appender else {
-            return Ok(());
-        };
-        let (empty, totals) = appender.wait().inspect_err(|_| self.failed = true)?;
-        self.spare.push(empty);
-        self.count(totals);
-        Ok(())
-    }
-
-    /// Appends the batch of a partition, if there is anything in it.
+    /// Appends the batch of a partition.
     fn append(&mut self, partition: i32) -> Result<()> {
+        let broker = self.broker;
         let index = usize::try_from(partition).unwrap_or_default();
-        let sending = self.partitions[index].as_mut().filter(|sending| !sending.batch.is_empty());
-        let Some(Sending { log, batch }) = sending else {
+        let Some(sending) =
+            self.partitions[index].as_mut().filter(|sending| !sending.batch.is_empty())
+        else {
             return Ok(());
         };
-        self.waiting_bytes =
-            self.waiting_bytes.saturating_sub(batch.size_in_bytes() - HEADER_BYTES);
-        let totals = append(&self.broker, log, batch).inspect_err(|_| self.failed = true)?;
-        self.count(totals);
+        let waiting = sending.batch.size_in_bytes() - crate::record::HEADER_BYTES;
+        let records = sending.batch.records_count() as u64;
+        let batch = sending.batch.finish().map_err(|error| build_error(&sending.log, error))?;
+        let bytes = batch.len() as u64;
+        broker.append(&sending.log, batch)?;
+        sending.batch.clear();
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting);
+        self.totals.records += records;
+        self.totals.bytes += bytes;
+        self.totals.batches += 1;
         Ok(())
     }
 
-    const fn count(&mut self, appended: Totals) {
-        self.totals.records += appended.records;
-        self.totals.batches += appended.batches;
-        self.totals.bytes += appended.bytes;
-    }
-
-    /// Appends all that waits. Other processes see it then; it need not be durable. After a failure,
-    /// which was told, nothing more is appended.
+    /// Appends all that waits. Other processes see it then; it need not be durable.
     ///
     /// # Errors
     /// As [`Broker::append`] says.
     pub fn flush(&mut self) -> Result<()> {
-        while !self.failed && self.appender.as_ref().is_some_and(|appender| !appender.is_idle()) {
-            self.wait_for_one()?;
-        }
-        if self.failed {
-            return Ok(());
-        }
         let sticky = self.sticky;
         if self.partitions.get(sticky as usize).is_some_and(|sending| {
             sending.as_ref().is_some_and(|sending| !sending.batch.is_empty())
@@ -291,4 +239,13 @@ impl Producer {
     pub const fn totals(&self) -> Totals {
         self.totals
     }
+}
+
+fn build_error(log: &PartitionLog, error: BuildError) -> Error {
+    let source = crate::storage::Error::new(
+        "compress a batch for",
+        log.partition(),
+        std::io::Error::other(error),
+    );
+    Error::Storage(source)
 }

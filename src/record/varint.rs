@@ -61,7 +61,7 @@ pub const fn len_i64(value: i64) -> usize {
     (top_bit * 9 + 73) / 64
 }
 
-const fn zigzag(value: i64) -> u64 {
+pub(super) const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 

@@ -292,7 +292,7 @@ struct Run<'c> {
     context: &'c Context,
     signals: Signals,
     plan: Plan,
-    producer: Producer,
+    producer: Producer<'c>,
     failed: u64,
     now_ms: i64,
     started: Instant,
