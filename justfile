@@ -1,5 +1,7 @@
 # What CI runs, by name. `just` alone lists them.
 
+set shell := ["bash", "-c"]
+
 _list:
     @just --list --unsorted
 
@@ -43,7 +45,11 @@ soak rounds="20":
 man:
     cargo build --locked --quiet
     mkdir -p man completions
-    cargo run --locked --quiet -- man > man/runnel.1
+    rm -f man/*.1
+    for page in "" "topic" "topic create" "topic list" "topic describe" "topic alter" "topic delete" \
+        "produce" "consume" "log" "log verify" "completions" "man"; do \
+        cargo run --locked --quiet -- man $page > "man/runnel${page:+-${page// /-}}.1"; \
+    done
     cargo run --locked --quiet -- completions bash > completions/runnel.bash
     cargo run --locked --quiet -- completions zsh > completions/_runnel
     cargo run --locked --quiet -- completions fish > completions/runnel.fish

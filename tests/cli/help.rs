@@ -32,14 +32,34 @@ fn no_command_is_wrong_usage_and_shows_the_way() {
     assert!(said.stdout.is_empty() && said.stderr.contains("Usage:"), "{said}");
 }
 
+/// Every command below one, as the words that call it.
+fn commands_below(command: &clap::Command, path: &[String]) -> Vec<Vec<String>> {
+    let mut all = vec![path.to_vec()];
+    for below in command.get_subcommands() {
+        let path: Vec<_> = path.iter().cloned().chain([below.get_name().to_owned()]).collect();
+        all.extend(commands_below(below, &path));
+    }
+    all
+}
+
 #[test]
 fn the_man_pages_are_the_ones_checked_in() {
     let world = World::new();
-    let first = world.runnel(["man"]).stderr("").run().text();
-    assert!(first.contains(".TH"), "roff: {first:.200}");
-    let page =
-        fs::read_to_string(root().join("man/runnel.1")).expect("man/runnel.1: run `just man`");
-    assert!(page == first, "man/runnel.1 is stale: run `just man`");
+    let mut expected = Vec::new();
+    for path in commands_below(&runnel::cli::command(), &[]) {
+        let name = ["runnel".to_owned()].iter().chain(&path).cloned().collect::<Vec<_>>().join("-");
+        let page = world.runnel(["man"]).args(&path).stderr("").run().text();
+        assert!(page.contains(".TH"), "roff: {page:.200}");
+        let checked_in = fs::read_to_string(root().join(format!("man/{name}.1")));
+        assert!(checked_in.unwrap_or_default() == page, "man/{name}.1 is stale: run `just man`");
+        expected.push(format!("{name}.1"));
+    }
+    let pages = fs::read_dir(root().join("man")).expect("the pages");
+    let mut found: Vec<_> =
+        pages.map(|page| page.expect("one").file_name().into_string().expect("UTF-8")).collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected, "a page for each command, and no other");
 }
 
 #[test]
