@@ -279,7 +279,7 @@ impl PartitionLog {
         // A segment that was named alone ends where the next one begins.
         let is_whole = self.place.only_segment.is_none();
         let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
-        let fault = examined.fault.or(loss);
+        let fault = loss.or(examined.fault);
         let view = View { state, segments: Arc::new(examined.segments), fault };
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)

@@ -83,6 +83,12 @@ pub(super) fn length(number: i64) -> Outcome<Option<usize>> {
     }
 }
 
+/// Whether digits may follow that would make a number of the end. To the JSON parser such an end
+/// is a wrong number, not a short one.
+fn ends_within_number(bytes: &[u8]) -> bool {
+    bytes.last().is_some_and(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'))
+}
+
 /// Where a JSON value stands at the front of `rest`, within its first `max_bytes`.
 pub(super) fn json_value(
     rest: &[u8],
@@ -107,7 +113,12 @@ pub(super) fn json_value(
             }
             Ok(at + start..at + end)
         }
-        Err(error) if error.is_eof() && (!at_end || front.len() > max_bytes) => Err(more()),
+        Err(error)
+            if (error.is_eof() || ends_within_number(front))
+                && (!at_end || front.len() > max_bytes) =>
+        {
+            Err(more())
+        }
         Err(_) => Err(Stop::Bad("no JSON where the format has it".into())),
     }
 }

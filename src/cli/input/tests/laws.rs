@@ -193,3 +193,17 @@ fn megabyte_values_are_read_in_pieces_of_a_pipe() {
         .collect();
     check_round_trips(&records, &[65_536, 4096, 1]);
 }
+
+/// Pieces may part a number after its sign, point or exponent.
+#[test]
+fn a_number_in_pieces_is_a_number() {
+    let form = format("%h %s{json}\\n");
+    for (noise, max_bytes) in [(" -0", 3), (" -1.5e+3\n", 1000), (" 1e\n", 1000), (" -", 3)] {
+        let options = InputOptions { max_bytes, ..options() };
+        let whole = read(noise.as_bytes(), &[1000], form.clone(), options.clone());
+        for sizes in [&[1][..], &[2], &[3, 1]] {
+            let pieces = read(noise.as_bytes(), sizes, form.clone(), options.clone());
+            assert_eq!(whole, pieces, "{noise:?} in pieces of {sizes:?}");
+        }
+    }
+}
