@@ -83,10 +83,13 @@ pub(super) fn length(number: i64) -> Outcome<Option<usize>> {
     }
 }
 
-/// Whether digits may follow that would make a number of the end. To the JSON parser such an end
-/// is a wrong number, not a short one.
-fn ends_within_number(bytes: &[u8]) -> bool {
-    bytes.last().is_some_and(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'))
+/// Whether the parser only objects to the end of the bytes, where digits may follow that would
+/// make a number of it. To the parser such an end is a wrong number, not a short one.
+fn ends_within_number(bytes: &[u8], error: &serde_json::Error) -> bool {
+    let numeric = bytes.last().is_some_and(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'));
+    let last_line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+    numeric && error.line() == lines && error.column() >= last_line.len()
 }
 
 /// Where a JSON value stands at the front of `rest`, within its first `max_bytes`.
@@ -114,7 +117,7 @@ pub(super) fn json_value(
             Ok(at + start..at + end)
         }
         Err(error)
-            if (error.is_eof() || ends_within_number(front))
+            if (error.is_eof() || ends_within_number(front, &error))
                 && (!at_end || front.len() > max_bytes) =>
         {
             Err(more())

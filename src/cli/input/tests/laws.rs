@@ -198,7 +198,15 @@ fn megabyte_values_are_read_in_pieces_of_a_pipe() {
 #[test]
 fn a_number_in_pieces_is_a_number() {
     let form = format("%h %s{json}\\n");
-    for (noise, max_bytes) in [(" -0", 3), (" -1.5e+3\n", 1000), (" 1e\n", 1000), (" -", 3)] {
+    for (noise, max_bytes) in [
+        (" -0", 3),
+        (" -1.5e+3\n", 1000),
+        (" 1e\n", 1000),
+        (" -", 3),
+        (" \n-1e", 30),
+        (" %000000-", 7),
+        (" e", 3),
+    ] {
         let options = InputOptions { max_bytes, ..options() };
         let whole = read(noise.as_bytes(), &[1000], form.clone(), options.clone());
         for sizes in [&[1][..], &[2], &[3, 1]] {
