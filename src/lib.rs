@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`model`] | plain types and limits |
 //! | [`clock`] | time, passed in |
+//! | [`protocol`] | Kafka's messages, field by field; no I/O |
 //! | [`record`] | record batch v2; no I/O |
 //! | [`storage`] | the one door to the file system |
 //! | [`log`] | segments, indexes, one partition's log |
@@ -24,5 +25,6 @@ pub mod cluster;
 pub mod inspect;
 pub mod log;
 pub mod model;
+pub mod protocol;
 pub mod record;
 pub mod storage;

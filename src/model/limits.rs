@@ -20,3 +20,9 @@ pub const TEXT_FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Bytes of a file that holds a line or two: `partition.metadata`, what a process says of itself.
 pub const SMALL_FILE_BYTES_MAX: u64 = 4096;
+
+/// Bytes of arrays and strings that decoding a message may make: this, and eight times its frame …
+pub const DECODED_BYTES_MIN: usize = 64 << 10;
+
+/// … but never more than this.
+pub const DECODED_BYTES_MAX: usize = 32 << 20;

@@ -3,16 +3,21 @@
 use crate::support::source::{self, Source};
 
 /// Each room, and what it may use besides itself. A new room gets a row here.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("clock", &[]),
+    ("protocol", &["model"]),
     ("record", &["model"]),
     ("storage", &["model"]),
     ("log", &["model", "clock", "record", "storage"]),
-    ("broker", &["model", "clock", "record", "storage", "log"]),
+    ("broker", &["model", "clock", "protocol", "record", "storage", "log"]),
+    ("server", &["model", "clock", "protocol", "record", "storage", "log", "broker"]),
     ("cluster", &["model", "clock", "record", "storage", "log", "broker"]),
     ("inspect", &["model", "clock", "record", "storage", "log"]),
-    ("cli", &["model", "clock", "record", "storage", "log", "broker", "cluster", "inspect"]),
+    (
+        "cli",
+        &["model", "clock", "record", "storage", "log", "broker", "server", "cluster", "inspect"],
+    ),
 ];
 
 #[test]

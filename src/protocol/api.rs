@@ -1,0 +1,179 @@
+//! The APIs that are served: keys, names, versions, and the messages of each.
+
+use std::ops::RangeInclusive;
+
+use super::header::{RequestHeader, write_response_header};
+use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
+use super::{api_versions, metadata};
+
+/// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
+macro_rules! apis {
+    ($($api:ident = $key:literal, [$served:expr], flexible $flexible:literal:
+        $request:path => $response:path;)*) => {
+        /// An API that is served.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(i16)]
+        #[allow(missing_docs)]
+        pub enum ApiKey {
+            $($api = $key,)*
+        }
+
+        impl ApiKey {
+            /// All of them, by key.
+            pub const ALL: &[Self] = &[$(Self::$api),*];
+
+            /// The API of a key; `None` for one that is not served.
+            #[must_use]
+            pub const fn find(key: i16) -> Option<Self> {
+                match key {
+                    $($key => Some(Self::$api),)*
+                    _ => None,
+                }
+            }
+
+            /// Kafka's name for it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$api => stringify!($api),)*
+                }
+            }
+
+            /// The versions that are served.
+            #[must_use]
+            pub const fn served(self) -> RangeInclusive<i16> {
+                match self {
+                    $(Self::$api => $served,)*
+                }
+            }
+
+            /// Whether a version is of the flexible kind.
+            #[must_use]
+            pub const fn is_flexible(self, version: i16) -> bool {
+                version >= match self {
+                    $(Self::$api => $flexible,)*
+                }
+            }
+        }
+
+        /// A request's body.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Request {
+            $($api($request),)*
+        }
+
+        /// A response's body.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum Response {
+            $($api($response),)*
+        }
+
+        impl Request {
+            /// Reads the body of a request whose header was read.
+            ///
+            /// # Errors
+            /// Where the bytes are not one.
+            pub fn read(api: ApiKey, reader: &mut Reader) -> Result<Self> {
+                Ok(match api {
+                    $(ApiKey::$api => Self::$api(<$request>::read(reader)?),)*
+                })
+            }
+
+            /// Writes the body after its header.
+            pub fn write(&self, writer: &mut Writer) {
+                match self {
+                    $(Self::$api(request) => request.write(writer),)*
+                }
+            }
+
+            /// Which API it is of.
+            #[must_use]
+            pub const fn api(&self) -> ApiKey {
+                match self {
+                    $(Self::$api(_) => ApiKey::$api,)*
+                }
+            }
+        }
+
+        impl Response {
+            /// Reads the body of a response whose header was read.
+            ///
+            /// # Errors
+            /// Where the bytes are not one.
+            pub fn read(api: ApiKey, reader: &mut Reader) -> Result<Self> {
+                Ok(match api {
+                    $(ApiKey::$api => Self::$api(<$response>::read(reader)?),)*
+                })
+            }
+
+            /// Writes the body after its header.
+            pub fn write(&self, writer: &mut Writer) {
+                match self {
+                    $(Self::$api(response) => response.write(writer),)*
+                }
+            }
+
+            /// Which API it is of.
+            #[must_use]
+            pub const fn api(&self) -> ApiKey {
+                match self {
+                    $(Self::$api(_) => ApiKey::$api,)*
+                }
+            }
+        }
+
+        $(
+            impl From<$response> for Response {
+                fn from(response: $response) -> Self {
+                    Self::$api(response)
+                }
+            }
+        )*
+    };
+}
+
+apis! {
+    Metadata = 3, [0..=13], flexible 9: metadata::MetadataRequest => metadata::MetadataResponse;
+    ApiVersions = 18, [0..=4], flexible 3:
+        api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
+}
+
+impl ApiKey {
+    /// The versions that are listed. Those of Produce begin at 0, which is not served: clients of
+    /// librdkafka up to 2.8 look for it there before they compress. Source: KAFKA-18659.
+    #[must_use]
+    pub const fn listed(self) -> RangeInclusive<i16> {
+        self.served()
+    }
+}
+
+/// Reads a whole request, header and body, from a frame without its length.
+///
+/// # Errors
+/// [`DecodeError::Version`] of an API or version that is not served, and where the bytes are none.
+pub fn read_request(reader: &mut Reader) -> Result<(RequestHeader, Request)> {
+    let header = RequestHeader::read(reader)?;
+    let api = ApiKey::find(header.api_key)
+        .filter(|api| api.served().contains(&header.api_version))
+        .ok_or(DecodeError::Version(header.api_version))?;
+    let request = Request::read(api, reader)?;
+    Ok((header, request))
+}
+
+/// Writes a whole response, length, header and body.
+#[must_use]
+pub fn frame_response(
+    version: i16,
+    correlation_id: i32,
+    response: &Response,
+) -> (bytes::BytesMut, Vec<Splice>) {
+    let mut writer = Writer::new(0, false);
+    let at = writer.reserve_i32();
+    write_response_header(response.api(), version, correlation_id, &mut writer);
+    response.write(&mut writer);
+    let len = writer.len() - size_of::<i32>();
+    writer.set_i32(at, i32::try_from(len).unwrap_or(i32::MAX));
+    writer.finish()
+}

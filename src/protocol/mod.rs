@@ -1,0 +1,15 @@
+//! Kafka's wire protocol: messages, headers, error codes. Bytes in, bytes out; no I/O.
+//!
+//! Each API has a file with its messages, declared field by field as Kafka's schemas do; see
+//! `message.rs` for the form. Records stay opaque bytes, and are never copied.
+
+pub mod api;
+pub mod api_versions;
+pub mod header;
+mod message;
+pub mod metadata;
+pub mod wire;
+
+pub use api::{ApiKey, Request, Response, frame_response, read_request};
+pub use header::RequestHeader;
+pub use wire::{DecodeError, Reader, Records, Splice, Writer};
