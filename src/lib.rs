@@ -12,6 +12,7 @@
 //! | [`storage`] | the one door to the file system |
 //! | [`log`] | segments, indexes, one partition's log |
 //! | [`broker`] | the engine: catalog, append, fetch, offsets |
+//! | [`server`] | the engine behind sockets, one handler file per API |
 //! | [`cluster`] | the one face of "a Kafka" for what stands above |
 //! | [`inspect`] | verify a log, also a dead directory's |
 //! | [`cli`] | arguments, formats, progress, exit codes |
@@ -27,4 +28,5 @@ pub mod log;
 pub mod model;
 pub mod protocol;
 pub mod record;
+pub mod server;
 pub mod storage;

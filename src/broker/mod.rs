@@ -7,6 +7,7 @@
 //! Locks, in the order in which they are taken: owner, catalog, partition, checkpoints.
 
 mod catalog;
+mod durable;
 mod error;
 mod home;
 mod offsets;
@@ -16,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use catalog::Topic;
+pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
 pub use home::{Access, Home};
 pub use offsets::{OffsetSpec, resolve};

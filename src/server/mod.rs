@@ -1,0 +1,6 @@
+//! The engine behind sockets: Kafka's protocol for any number of clients.
+
+mod api;
+mod node;
+
+pub use node::Node;
