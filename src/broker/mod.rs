@@ -10,7 +10,9 @@ mod catalog;
 mod durable;
 mod error;
 mod home;
+mod index;
 mod offsets;
+mod produce;
 mod topics;
 
 use std::collections::HashMap;
@@ -21,6 +23,7 @@ pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
 pub use home::{Access, Home};
 pub use offsets::{OffsetSpec, resolve};
+pub use produce::{ProduceError, Produced};
 pub use topics::{NewTopic, PartitionFacts, TopicInfo};
 
 use crate::clock::Clock;
@@ -37,6 +40,7 @@ pub struct Broker {
     catalog: CatalogFile,
     clock: Arc<dyn Clock>,
     logs: Mutex<HashMap<TopicPartition, Opened>>,
+    index: index::TopicIndex,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -50,7 +54,13 @@ impl Broker {
     /// The engine over a directory.
     #[must_use]
     pub fn new(home: Home, clock: Arc<dyn Clock>) -> Self {
-        Self { home, catalog: CatalogFile::default(), clock, logs: Mutex::default() }
+        Self {
+            home,
+            catalog: CatalogFile::default(),
+            clock,
+            logs: Mutex::default(),
+            index: index::TopicIndex::default(),
+        }
     }
 
     /// The directory.

@@ -94,10 +94,7 @@ impl Cluster {
     #[must_use]
     pub fn producer(&self, topic: TopicInfo, options: ProducerOptions) -> Producer<'_> {
         let config = &topic.config;
-        let compression = match config.compression_type {
-            CompressionType::Producer => options.compression,
-            CompressionType::Codec(codec) => codec,
-        };
+        let compression = config.compression_type.codec_for(options.compression);
         let limit = config.max_message_bytes.min(config.segment_bytes);
         Producer {
             broker: self.broker(),

@@ -3,4 +3,5 @@
 mod api;
 mod node;
 
+pub use api::Advertised;
 pub use node::Node;
