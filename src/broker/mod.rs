@@ -75,6 +75,12 @@ impl Broker {
         &*self.clock
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     fn storage(&self) -> &dyn Storage {
         &**self.home.storage()
     }

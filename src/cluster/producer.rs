@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Cluster;
 use crate::broker::{Broker, Error, Result, TopicInfo};
 use crate::log::PartitionLog;
-use crate::model::config::CompressionType;
 use crate::model::{Compression, partition_for_key};
 use crate::record::{BatchBuilder, BuildError, InvalidRecord, Record, RecordRules};
 
