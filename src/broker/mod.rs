@@ -9,8 +9,10 @@
 mod catalog;
 mod durable;
 mod error;
+mod holders;
 mod home;
 mod index;
+mod meta;
 mod offsets;
 mod produce;
 mod topics;
@@ -22,6 +24,7 @@ pub use catalog::Topic;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
 pub use home::{Access, Home};
+pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
 pub use topics::{NewTopic, PartitionFacts, TopicInfo};
@@ -116,6 +119,7 @@ impl Broker {
             partition_lock: home::partition_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
+            exclusive: self.home.is_exclusive(),
         });
         Place {
             storage: Arc::clone(self.home.storage()),
