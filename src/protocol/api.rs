@@ -4,7 +4,10 @@ use std::ops::RangeInclusive;
 
 use super::header::{RequestHeader, write_response_header};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
-use super::{api_versions, metadata};
+use super::{
+    api_versions, delete_groups, describe_groups, find_coordinator, heartbeat, join_group,
+    leave_group, list_groups, metadata, offset_commit, offset_delete, offset_fetch, sync_group,
+};
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
 macro_rules! apis {
@@ -136,8 +139,30 @@ macro_rules! apis {
 
 apis! {
     Metadata = 3, [0..=13], flexible 9: metadata::MetadataRequest => metadata::MetadataResponse;
+    OffsetCommit = 8, [2..=10], flexible 8:
+        offset_commit::OffsetCommitRequest => offset_commit::OffsetCommitResponse;
+    OffsetFetch = 9, [1..=10], flexible 6:
+        offset_fetch::OffsetFetchRequest => offset_fetch::OffsetFetchResponse;
+    FindCoordinator = 10, [0..=6], flexible 3:
+        find_coordinator::FindCoordinatorRequest => find_coordinator::FindCoordinatorResponse;
+    JoinGroup = 11, [0..=9], flexible 6:
+        join_group::JoinGroupRequest => join_group::JoinGroupResponse;
+    Heartbeat = 12, [0..=4], flexible 4:
+        heartbeat::HeartbeatRequest => heartbeat::HeartbeatResponse;
+    LeaveGroup = 13, [0..=5], flexible 4:
+        leave_group::LeaveGroupRequest => leave_group::LeaveGroupResponse;
+    SyncGroup = 14, [0..=5], flexible 4:
+        sync_group::SyncGroupRequest => sync_group::SyncGroupResponse;
+    DescribeGroups = 15, [0..=6], flexible 5:
+        describe_groups::DescribeGroupsRequest => describe_groups::DescribeGroupsResponse;
+    ListGroups = 16, [0..=5], flexible 3:
+        list_groups::ListGroupsRequest => list_groups::ListGroupsResponse;
     ApiVersions = 18, [0..=4], flexible 3:
         api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
+    DeleteGroups = 42, [0..=2], flexible 2:
+        delete_groups::DeleteGroupsRequest => delete_groups::DeleteGroupsResponse;
+    OffsetDelete = 47, [0..=0], flexible 1:
+        offset_delete::OffsetDeleteRequest => offset_delete::OffsetDeleteResponse;
 }
 
 impl ApiKey {

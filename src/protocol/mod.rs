@@ -5,9 +5,20 @@
 
 pub mod api;
 pub mod api_versions;
+pub mod delete_groups;
+pub mod describe_groups;
+pub mod find_coordinator;
 pub mod header;
+pub mod heartbeat;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
 mod message;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
+pub mod sync_group;
 pub mod wire;
 
 pub use api::{ApiKey, Request, Response, frame_response, read_request};
