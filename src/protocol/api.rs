@@ -4,7 +4,9 @@ use std::ops::RangeInclusive;
 
 use super::header::{RequestHeader, write_response_header};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
-use super::{api_versions, metadata};
+use super::{
+    api_versions, fetch, init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce,
+};
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
 macro_rules! apis {
@@ -135,9 +137,18 @@ macro_rules! apis {
 }
 
 apis! {
+    Produce = 0, [3..=13], flexible 9: produce::ProduceRequest => produce::ProduceResponse;
+    Fetch = 1, [4..=18], flexible 12: fetch::FetchRequest => fetch::FetchResponse;
+    ListOffsets = 2, [1..=11], flexible 6:
+        list_offsets::ListOffsetsRequest => list_offsets::ListOffsetsResponse;
     Metadata = 3, [0..=13], flexible 9: metadata::MetadataRequest => metadata::MetadataResponse;
     ApiVersions = 18, [0..=4], flexible 3:
         api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
+    InitProducerId = 22, [0..=5], flexible 2:
+        init_producer_id::InitProducerIdRequest => init_producer_id::InitProducerIdResponse;
+    OffsetForLeaderEpoch = 23, [2..=4], flexible 4:
+        offset_for_leader_epoch::OffsetForLeaderEpochRequest
+        => offset_for_leader_epoch::OffsetForLeaderEpochResponse;
 }
 
 impl ApiKey {
@@ -145,7 +156,10 @@ impl ApiKey {
     /// librdkafka up to 2.8 look for it there before they compress. Source: KAFKA-18659.
     #[must_use]
     pub const fn listed(self) -> RangeInclusive<i16> {
-        self.served()
+        match self {
+            Self::Produce => 0..=*self.served().end(),
+            _ => self.served(),
+        }
     }
 }
 

@@ -5,11 +5,18 @@
 
 pub mod api;
 pub mod api_versions;
+pub mod error_code;
+pub mod fetch;
 pub mod header;
+pub mod init_producer_id;
+pub mod list_offsets;
 mod message;
 pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod produce;
 pub mod wire;
 
 pub use api::{ApiKey, Request, Response, frame_response, read_request};
+pub use error_code::ErrorCode;
 pub use header::RequestHeader;
 pub use wire::{DecodeError, Reader, Records, Splice, Writer};
