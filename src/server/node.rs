@@ -32,7 +32,9 @@ impl Node {
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, Error> {
         let commit = match durable {
-            true => Some(Arc::new(GroupCommit::start(broker.shared_clock()).map_err(Error::Threads)?)),
+            true => {
+                Some(Arc::new(GroupCommit::start(broker.shared_clock()).map_err(Error::Threads)?))
+            }
             false => None,
         };
         Ok(Self {
