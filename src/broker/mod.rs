@@ -100,6 +100,7 @@ impl Broker {
             partition_lock: home::partition_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
+            exclusive: false,
         });
         Place {
             storage: Arc::clone(self.home.storage()),
