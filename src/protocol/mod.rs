@@ -14,7 +14,10 @@ mod message;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+mod reader;
+pub mod schema;
 pub mod wire;
+mod writer;
 
 pub use api::{ApiKey, Request, Response, frame_response, read_request};
 pub use error_code::ErrorCode;
