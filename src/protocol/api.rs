@@ -6,7 +6,9 @@ use super::header::{RequestHeader, write_response_header};
 use super::schema::{Message, Struct};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
 use super::{
-    api_versions, fetch, init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce,
+    api_versions, delete_groups, describe_groups, fetch, find_coordinator, heartbeat,
+    init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
+    offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
@@ -159,6 +161,24 @@ apis! {
     ListOffsets = 2, [1..=11], flexible 6:
         list_offsets::ListOffsetsRequest => list_offsets::ListOffsetsResponse;
     Metadata = 3, [0..=13], flexible 9: metadata::MetadataRequest => metadata::MetadataResponse;
+    OffsetCommit = 8, [2..=10], flexible 8:
+        offset_commit::OffsetCommitRequest => offset_commit::OffsetCommitResponse;
+    OffsetFetch = 9, [1..=10], flexible 6:
+        offset_fetch::OffsetFetchRequest => offset_fetch::OffsetFetchResponse;
+    FindCoordinator = 10, [0..=6], flexible 3:
+        find_coordinator::FindCoordinatorRequest => find_coordinator::FindCoordinatorResponse;
+    JoinGroup = 11, [0..=9], flexible 6:
+        join_group::JoinGroupRequest => join_group::JoinGroupResponse;
+    Heartbeat = 12, [0..=4], flexible 4:
+        heartbeat::HeartbeatRequest => heartbeat::HeartbeatResponse;
+    LeaveGroup = 13, [0..=5], flexible 4:
+        leave_group::LeaveGroupRequest => leave_group::LeaveGroupResponse;
+    SyncGroup = 14, [0..=5], flexible 4:
+        sync_group::SyncGroupRequest => sync_group::SyncGroupResponse;
+    DescribeGroups = 15, [0..=6], flexible 5:
+        describe_groups::DescribeGroupsRequest => describe_groups::DescribeGroupsResponse;
+    ListGroups = 16, [0..=5], flexible 3:
+        list_groups::ListGroupsRequest => list_groups::ListGroupsResponse;
     ApiVersions = 18, [0..=4], flexible 3:
         api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
     InitProducerId = 22, [0..=5], flexible 2:
@@ -166,6 +186,10 @@ apis! {
     OffsetForLeaderEpoch = 23, [2..=4], flexible 4:
         offset_for_leader_epoch::OffsetForLeaderEpochRequest
         => offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+    DeleteGroups = 42, [0..=2], flexible 2:
+        delete_groups::DeleteGroupsRequest => delete_groups::DeleteGroupsResponse;
+    OffsetDelete = 47, [0..=0], flexible 1:
+        offset_delete::OffsetDeleteRequest => offset_delete::OffsetDeleteResponse;
 }
 
 impl ApiKey {

@@ -5,17 +5,28 @@
 
 pub mod api;
 pub mod api_versions;
+pub mod delete_groups;
+pub mod describe_groups;
 pub mod error_code;
 pub mod fetch;
+pub mod find_coordinator;
 pub mod header;
+pub mod heartbeat;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
 pub mod list_offsets;
 mod message;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 mod reader;
 pub mod schema;
+pub mod sync_group;
 pub mod wire;
 mod writer;
 
