@@ -9,7 +9,9 @@
 mod catalog;
 mod durable;
 mod error;
+mod holders;
 mod home;
+mod meta;
 mod offsets;
 mod topics;
 
@@ -20,6 +22,7 @@ pub use catalog::Topic;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
 pub use home::{Access, Home};
+pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use topics::{NewTopic, PartitionFacts, TopicInfo};
 
@@ -100,7 +103,7 @@ impl Broker {
             partition_lock: home::partition_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
-            exclusive: false,
+            exclusive: self.home.is_exclusive(),
         });
         Place {
             storage: Arc::clone(self.home.storage()),
