@@ -272,7 +272,10 @@ impl Broker {
             catalog.deleting.push(DeletedTopic { name: name.clone(), id, partitions });
             Ok(())
         })?;
-        self.logs().retain(|tp, _| tp.topic != *name);
+        let doomed: Vec<_> = self.logs().extract_if(|tp, _| tp.topic == *name).collect();
+        for (_, opened) in &doomed {
+            opened.log.retire();
+        }
         self.finish_deletions()
     }
 
@@ -378,7 +381,7 @@ impl Broker {
     }
 }
 
-fn info(name: TopicName, topic: Topic) -> Result<TopicInfo> {
+pub(super) fn info(name: TopicName, topic: Topic) -> Result<TopicInfo> {
     let config = Arc::new(TopicConfig::from_overrides(&topic.configs)?);
     let Topic { id, partitions, configs, .. } = topic;
     Ok(TopicInfo { name, id, partitions, overrides: configs, config })
