@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::header::{RequestHeader, write_response_header};
+use super::schema::{Message, Struct};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
 use super::{
     alter_configs, alter_partition_reassignments, api_versions, create_partitions, create_topics,
@@ -51,6 +52,22 @@ macro_rules! apis {
             pub const fn served(self) -> RangeInclusive<i16> {
                 match self {
                     $(Self::$api => $served,)*
+                }
+            }
+
+            /// What its request is made of.
+            #[must_use]
+            pub const fn request_schema(self) -> &'static Struct {
+                match self {
+                    $(Self::$api => <$request as Message>::SCHEMA,)*
+                }
+            }
+
+            /// What its response is made of.
+            #[must_use]
+            pub const fn response_schema(self) -> &'static Struct {
+                match self {
+                    $(Self::$api => <$response as Message>::SCHEMA,)*
                 }
             }
 
@@ -229,9 +246,10 @@ impl ApiKey {
 /// [`DecodeError::Version`] of an API or version that is not served, and where the bytes are none.
 pub fn read_request(reader: &mut Reader) -> Result<(RequestHeader, Request)> {
     let header = RequestHeader::read(reader)?;
-    let api = ApiKey::find(header.api_key)
-        .filter(|api| api.served().contains(&header.api_version))
-        .ok_or(DecodeError::Version(header.api_version))?;
+    let RequestHeader { api_key, api_version, .. } = header;
+    let api = ApiKey::find(api_key)
+        .filter(|api| api.served().contains(&api_version))
+        .ok_or(DecodeError::Version { api_key, api_version })?;
     let request = Request::read(api, reader)?;
     Ok((header, request))
 }

@@ -38,8 +38,11 @@ pub mod offset_delete;
 pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+mod reader;
+pub mod schema;
 pub mod sync_group;
 pub mod wire;
+mod writer;
 
 pub use api::{ApiKey, Request, Response, frame_response, read_request};
 pub use error_code::ErrorCode;

@@ -178,9 +178,8 @@ impl Incoming {
         let read = match &mut self.large {
             Some(large) => {
                 // What follows the frame is not its.
-                let mut rest =
-                    bytes::BufMut::limit(&mut large.bytes, large.len - large.bytes.len());
-                stream.try_read_buf(&mut rest)
+                let left = large.len - large.bytes.len();
+                stream.try_read_buf(&mut bytes::BufMut::limit(&mut large.bytes, left))
             }
             None => {
                 self.buffer.reserve(BUFFER_BYTES - self.buffer.len().min(BUFFER_BYTES));

@@ -31,7 +31,6 @@ struct PerApi {
     microseconds: AtomicU64,
 }
 
-
 impl Metrics {
     /// Counts a request that was answered.
     pub(super) fn answered(&self, api: ApiKey, microseconds: u64) {

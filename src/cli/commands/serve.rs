@@ -95,10 +95,7 @@ fn serve(
     }
 }
 
-fn options(
-    args: &ServeArgs,
-    settings: &BTreeMap<String, String>,
-) -> Result<Options, CommandError> {
+fn options(args: &ServeArgs, settings: &BTreeMap<String, String>) -> Result<Options, CommandError> {
     let _ = settings;
     let listen = match args.listen.as_slice() {
         [] => vec![Listen { host: "127.0.0.1".to_owned(), port: 9092 }],
@@ -134,8 +131,8 @@ fn run_command(program: &str, arguments: &[String], address: &str, signals: &Sig
         .env("KAFKA_BOOTSTRAP_SERVERS", address)
         .env("RUNNEL_BOOTSTRAP_SERVER", address)
         .spawn();
-    let mut child = spawned
-        .map_err(|error| CommandError::failed(format!("cannot run {program}: {error}")))?;
+    let mut child =
+        spawned.map_err(|error| CommandError::failed(format!("cannot run {program}: {error}")))?;
     let (ended, guard) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|errno| CommandError::failed(io::Error::from(errno)))?;
     let id = Pid::from_child(&child);
@@ -190,7 +187,9 @@ fn parse_address(text: &str) -> Result<Listen, String> {
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address,
         None if host.is_empty() => "0.0.0.0",
-        None if host.contains(':') => return Err(format!("{text:?}: an IPv6 address stands in [ ]")),
+        None if host.contains(':') => {
+            return Err(format!("{text:?}: an IPv6 address stands in [ ]"));
+        }
         None => host,
     };
     Ok(Listen { host: host.to_owned(), port })
@@ -200,9 +199,8 @@ impl From<server::Error> for CommandError {
     fn from(error: server::Error) -> Self {
         match error {
             server::Error::Broker(error) => error.into(),
-            error @ server::Error::Listen { .. } => {
-                Self::failed(&error).hint("-l HOST:PORT names another address; port 0 lets the system pick")
-            }
+            error @ server::Error::Listen { .. } => Self::failed(&error)
+                .hint("-l HOST:PORT names another address; port 0 lets the system pick"),
             error => Self::failed(error),
         }
     }

@@ -10,9 +10,7 @@ pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
     use broker::Error;
     match error {
         Error::Log { source, .. } => of_log(source),
-        Error::NoSuchTopic(_) | Error::NoSuchPartition { .. } => {
-            ErrorCode::UnknownTopicOrPartition
-        }
+        Error::NoSuchTopic(_) | Error::NoSuchPartition { .. } => ErrorCode::UnknownTopicOrPartition,
         Error::TopicExists(_) => ErrorCode::TopicAlreadyExists,
         Error::Collides { .. } | Error::InvalidName(_) => ErrorCode::InvalidTopicException,
         Error::Config(_) => ErrorCode::InvalidConfig,

@@ -10,8 +10,8 @@
 //! forgotten topics. Source: KIP-74 (limits), KIP-320 (leader epochs), KIP-516 (topic ids).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -136,9 +136,11 @@ impl Fetch {
         for topic in &self.topics {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
-                let data = partition.log.as_ref().map_err(|error| *error).and_then(|log| {
-                    self.read(&mut fetched, topic.id, &partition.asked, log)
-                });
+                let data = partition
+                    .log
+                    .as_ref()
+                    .map_err(|error| *error)
+                    .and_then(|log| self.read(&mut fetched, topic.id, &partition.asked, log));
                 partitions.push(data.unwrap_or_else(|error| {
                     fetched.is_enough = true;
                     PartitionData {
@@ -259,7 +261,8 @@ impl AskedTopic {
             13.. => ErrorCode::UnknownTopicId,
             _ => ErrorCode::UnknownTopicOrPartition,
         };
-        let found = found.map_err(|error| errors::of_broker(&error)).and_then(|topic| topic.ok_or(unknown));
+        let found =
+            found.map_err(|error| errors::of_broker(&error)).and_then(|topic| topic.ok_or(unknown));
         let id = found.as_ref().map_or(topic.topic_id, |topic| topic.id);
         let partitions = topic.partitions.into_iter().map(|asked| {
             let log = found.as_ref().map_err(|error| *error).and_then(|topic: &Arc<TopicInfo>| {

@@ -13,9 +13,9 @@ use crate::log::{PartitionLog, View};
 use crate::model::Offset;
 use crate::protocol::ErrorCode;
 use crate::protocol::list_offsets::{
-    EARLIEST, EARLIEST_LOCAL, EARLIEST_PENDING_UPLOAD, LATEST, LATEST_TIERED,
-    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
-    ListOffsetsTopicResponse, MAX_TIMESTAMP,
+    EARLIEST, EARLIEST_LOCAL, EARLIEST_PENDING_UPLOAD, LATEST, LATEST_TIERED, ListOffsetsPartition,
+    ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
 };
 
 /// The isolation level of a client that wants no record of an open or aborted transaction.
@@ -54,7 +54,8 @@ fn partition(
     is_read_committed: bool,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     let broker = &context.node.broker;
-    let log = broker.log(topic, asked.partition_index).map_err(|error| errors::of_broker(&error))?;
+    let log =
+        broker.log(topic, asked.partition_index).map_err(|error| errors::of_broker(&error))?;
     let view = log.view().map_err(|error| errors::of_log(&error))?;
     super::check_leader_epoch(asked.current_leader_epoch, view.leader_epoch())?;
     let found = find(context.version, &log, &view, asked.timestamp, is_read_committed)?;
@@ -92,15 +93,14 @@ fn find(
         LATEST => return Ok(untimed(bound, view.leader_epoch())),
         EARLIEST => {
             let start = view.log_start();
-            return Ok(untimed(start, log.epoch_at(view, start).map_err(of_log)?));
+            return Ok(untimed(start, view.leader_epoch()));
         }
         EARLIEST_LOCAL if version >= 8 => {
             let start = view.log_start();
-            return Ok(untimed(start, log.epoch_at(view, start).map_err(of_log)?));
+            return Ok(untimed(start, view.leader_epoch()));
         }
         LATEST_TIERED if version >= 9 => return Ok(None),
         EARLIEST_PENDING_UPLOAD if version >= 11 => return Ok(None),
-        MAX_TIMESTAMP if version >= 7 => log.offset_of_max_timestamp(view),
         0.. => log.offset_for_time(view, timestamp),
         _ => return Err(ErrorCode::UnsupportedVersion),
     };

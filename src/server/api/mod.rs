@@ -7,10 +7,8 @@
 pub(super) mod api_versions;
 mod errors;
 mod fetch;
-mod init_producer_id;
 mod list_offsets;
 mod metadata;
-mod offset_for_leader_epoch;
 mod produce;
 
 use std::pin::Pin;
@@ -79,12 +77,6 @@ pub(super) fn answer(context: &Context<'_>, session: &mut Session, request: Requ
         Request::ListOffsets(request) => slow(|| list_offsets::handle(context, request)).into(),
         Request::Metadata(request) => slow(|| metadata::handle(context, &request)).into(),
         Request::ApiVersions(request) => api_versions::handle(context, &request).into(),
-        Request::InitProducerId(request) => {
-            slow(|| init_producer_id::handle(context, &request)).into()
-        }
-        Request::OffsetForLeaderEpoch(request) => {
-            offset_for_leader_epoch::handle(context, request).into()
-        }
         _ => Answer::Close("not served yet"),
     }
 }

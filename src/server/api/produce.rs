@@ -8,13 +8,12 @@
 //! Source: KIP-98 (idempotence), KIP-467 (record errors), KIP-516 (topic ids), KIP-679.
 //! Transactions are not served: a transactional id is answered with error 53.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::{Answer, Context, errors};
-use crate::server::outgoing::Output;
 use crate::broker::{GroupCommit, ProduceError, Produced, TopicInfo};
 use crate::log::PartitionLog;
 use crate::model::Uuid;
@@ -24,6 +23,7 @@ use crate::protocol::produce::{
 };
 use crate::protocol::{ErrorCode, Records};
 use crate::record::{Batch, Compression, Decompressor, Frame, InvalidBatch};
+use crate::server::outgoing::Output;
 
 /// From this version on a batch may be compressed with zstd. Source: KIP-110.
 const ZSTD_SINCE: i16 = 7;
@@ -131,7 +131,7 @@ impl Work<'_> {
             Refused::of(&error)
         })?;
         let metrics = &node.metrics;
-        if !produced.appended.is_duplicate {
+        {
             metrics.produced_batches.fetch_add(1, Relaxed);
             metrics.produced_records.fetch_add(header.records, Relaxed);
             metrics.produced_bytes.fetch_add(bytes.len() as u64, Relaxed);
@@ -216,7 +216,8 @@ fn has_error(response: &ProduceResponse) -> bool {
 /// The answer once every log that was written is durable; what can't be made so is an error.
 fn when_durable(commit: &GroupCommit, response: ProduceResponse, written: Vec<Written>) -> Answer {
     let (done, answered) = oneshot::channel();
-    let gathering = Arc::new(Mutex::new(Gathering { left: written.len(), response, done: Some(done) }));
+    let gathering =
+        Arc::new(Mutex::new(Gathering { left: written.len(), response, done: Some(done) }));
     for Written { topic, partition, log } in written {
         let gathering = Arc::clone(&gathering);
         commit.when_durable(
