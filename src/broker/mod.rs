@@ -92,6 +92,12 @@ impl Broker {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The logs that were used.
+    #[must_use]
+    pub fn open_logs(&self) -> Vec<Arc<PartitionLog>> {
+        self.logs().values().map(|opened| Arc::clone(&opened.log)).collect()
+    }
+
     /// The log of a partition.
     ///
     /// # Errors
