@@ -3,8 +3,16 @@
 use std::ops::RangeInclusive;
 
 use super::header::{RequestHeader, write_response_header};
+use super::schema::{Message, Struct};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
-use super::{api_versions, metadata};
+use super::{
+    alter_configs, alter_partition_reassignments, api_versions, create_partitions, create_topics,
+    delete_groups, delete_records, delete_topics, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_producers, describe_topic_partitions,
+    elect_leaders, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, list_partition_reassignments, metadata,
+    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
+};
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
 macro_rules! apis {
@@ -44,6 +52,22 @@ macro_rules! apis {
             pub const fn served(self) -> RangeInclusive<i16> {
                 match self {
                     $(Self::$api => $served,)*
+                }
+            }
+
+            /// What its request is made of.
+            #[must_use]
+            pub const fn request_schema(self) -> &'static Struct {
+                match self {
+                    $(Self::$api => <$request as Message>::SCHEMA,)*
+                }
+            }
+
+            /// What its response is made of.
+            #[must_use]
+            pub const fn response_schema(self) -> &'static Struct {
+                match self {
+                    $(Self::$api => <$response as Message>::SCHEMA,)*
                 }
             }
 
@@ -135,9 +159,73 @@ macro_rules! apis {
 }
 
 apis! {
+    Produce = 0, [3..=13], flexible 9: produce::ProduceRequest => produce::ProduceResponse;
+    Fetch = 1, [4..=18], flexible 12: fetch::FetchRequest => fetch::FetchResponse;
+    ListOffsets = 2, [1..=11], flexible 6:
+        list_offsets::ListOffsetsRequest => list_offsets::ListOffsetsResponse;
     Metadata = 3, [0..=13], flexible 9: metadata::MetadataRequest => metadata::MetadataResponse;
+    OffsetCommit = 8, [2..=10], flexible 8:
+        offset_commit::OffsetCommitRequest => offset_commit::OffsetCommitResponse;
+    OffsetFetch = 9, [1..=10], flexible 6:
+        offset_fetch::OffsetFetchRequest => offset_fetch::OffsetFetchResponse;
+    FindCoordinator = 10, [0..=6], flexible 3:
+        find_coordinator::FindCoordinatorRequest => find_coordinator::FindCoordinatorResponse;
+    JoinGroup = 11, [0..=9], flexible 6:
+        join_group::JoinGroupRequest => join_group::JoinGroupResponse;
+    Heartbeat = 12, [0..=4], flexible 4:
+        heartbeat::HeartbeatRequest => heartbeat::HeartbeatResponse;
+    LeaveGroup = 13, [0..=5], flexible 4:
+        leave_group::LeaveGroupRequest => leave_group::LeaveGroupResponse;
+    SyncGroup = 14, [0..=5], flexible 4:
+        sync_group::SyncGroupRequest => sync_group::SyncGroupResponse;
+    DescribeGroups = 15, [0..=6], flexible 5:
+        describe_groups::DescribeGroupsRequest => describe_groups::DescribeGroupsResponse;
+    ListGroups = 16, [0..=5], flexible 3:
+        list_groups::ListGroupsRequest => list_groups::ListGroupsResponse;
     ApiVersions = 18, [0..=4], flexible 3:
         api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
+    CreateTopics = 19, [2..=7], flexible 5:
+        create_topics::CreateTopicsRequest => create_topics::CreateTopicsResponse;
+    DeleteTopics = 20, [1..=6], flexible 4:
+        delete_topics::DeleteTopicsRequest => delete_topics::DeleteTopicsResponse;
+    DeleteRecords = 21, [0..=2], flexible 2:
+        delete_records::DeleteRecordsRequest => delete_records::DeleteRecordsResponse;
+    InitProducerId = 22, [0..=5], flexible 2:
+        init_producer_id::InitProducerIdRequest => init_producer_id::InitProducerIdResponse;
+    OffsetForLeaderEpoch = 23, [2..=4], flexible 4:
+        offset_for_leader_epoch::OffsetForLeaderEpochRequest
+        => offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+    DescribeConfigs = 32, [1..=4], flexible 4:
+        describe_configs::DescribeConfigsRequest => describe_configs::DescribeConfigsResponse;
+    AlterConfigs = 33, [0..=2], flexible 2:
+        alter_configs::AlterConfigsRequest => alter_configs::AlterConfigsResponse;
+    DescribeLogDirs = 35, [1..=5], flexible 2:
+        describe_log_dirs::DescribeLogDirsRequest => describe_log_dirs::DescribeLogDirsResponse;
+    CreatePartitions = 37, [0..=3], flexible 2:
+        create_partitions::CreatePartitionsRequest => create_partitions::CreatePartitionsResponse;
+    DeleteGroups = 42, [0..=2], flexible 2:
+        delete_groups::DeleteGroupsRequest => delete_groups::DeleteGroupsResponse;
+    ElectLeaders = 43, [0..=2], flexible 2:
+        elect_leaders::ElectLeadersRequest => elect_leaders::ElectLeadersResponse;
+    IncrementalAlterConfigs = 44, [0..=1], flexible 1:
+        incremental_alter_configs::IncrementalAlterConfigsRequest
+        => incremental_alter_configs::IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments = 45, [0..=1], flexible 0:
+        alter_partition_reassignments::AlterPartitionReassignmentsRequest
+        => alter_partition_reassignments::AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments = 46, [0..=0], flexible 0:
+        list_partition_reassignments::ListPartitionReassignmentsRequest
+        => list_partition_reassignments::ListPartitionReassignmentsResponse;
+    OffsetDelete = 47, [0..=0], flexible 1:
+        offset_delete::OffsetDeleteRequest => offset_delete::OffsetDeleteResponse;
+    DescribeCluster = 60, [0..=2], flexible 0:
+        describe_cluster::DescribeClusterRequest => describe_cluster::DescribeClusterResponse;
+    DescribeProducers = 61, [0..=0], flexible 0:
+        describe_producers::DescribeProducersRequest
+        => describe_producers::DescribeProducersResponse;
+    DescribeTopicPartitions = 75, [0..=0], flexible 0:
+        describe_topic_partitions::DescribeTopicPartitionsRequest
+        => describe_topic_partitions::DescribeTopicPartitionsResponse;
 }
 
 impl ApiKey {
@@ -145,7 +233,10 @@ impl ApiKey {
     /// librdkafka up to 2.8 look for it there before they compress. Source: KAFKA-18659.
     #[must_use]
     pub const fn listed(self) -> RangeInclusive<i16> {
-        self.served()
+        match self {
+            Self::Produce => 0..=*self.served().end(),
+            _ => self.served(),
+        }
     }
 }
 
@@ -155,9 +246,10 @@ impl ApiKey {
 /// [`DecodeError::Version`] of an API or version that is not served, and where the bytes are none.
 pub fn read_request(reader: &mut Reader) -> Result<(RequestHeader, Request)> {
     let header = RequestHeader::read(reader)?;
-    let api = ApiKey::find(header.api_key)
-        .filter(|api| api.served().contains(&header.api_version))
-        .ok_or(DecodeError::Version(header.api_version))?;
+    let RequestHeader { api_key, api_version, .. } = header;
+    let api = ApiKey::find(api_key)
+        .filter(|api| api.served().contains(&api_version))
+        .ok_or(DecodeError::Version { api_key, api_version })?;
     let request = Request::read(api, reader)?;
     Ok((header, request))
 }

@@ -2,17 +2,69 @@
 
 use std::sync::Arc;
 
-use crate::broker::{Broker, GroupCommit};
+use tokio::sync::watch;
+
+use super::metrics::Metrics;
+use super::start::Error;
+use crate::broker::{self, Broker, GroupCommit};
 
 /// The node.
 #[derive(Debug)]
 pub struct Node {
     /// The engine.
     pub broker: Arc<Broker>,
-    /// Makes appends durable.
-    pub commit: Arc<GroupCommit>,
+    /// Makes appends durable; `None` where nothing is to outlive the server.
+    pub commit: Option<Arc<GroupCommit>>,
     /// The id of this node, from `meta.properties`.
     pub node_id: i32,
     /// The cluster's id, from there too.
     pub cluster_id: String,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// True once the server stops.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+impl Node {
+    pub(super) fn open(
+        broker: Arc<Broker>,
+        durable: bool,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, Error> {
+        let commit = match durable {
+            true => {
+                Some(Arc::new(GroupCommit::start(broker.shared_clock()).map_err(Error::Threads)?))
+            }
+            false => None,
+        };
+        let meta = broker.home().meta_properties()?;
+        Ok(Self {
+            node_id: meta.node_id,
+            cluster_id: meta.cluster_id,
+            broker,
+            commit,
+            metrics: Metrics::default(),
+            stopping,
+        })
+    }
+
+    pub(super) fn config(&self) -> Config {
+        Config { auto_create_topics_enable: true, num_partitions: 1, fetch_max_bytes: 57_671_680 }
+    }
+
+    /// The metrics as Prometheus takes them.
+    pub(super) fn exposition(&self) -> String {
+        self.metrics.exposition()
+    }
+
+    /// Makes everything durable and lets go of it.
+    pub(super) fn close(&self) -> broker::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) struct Config {
+    pub(super) auto_create_topics_enable: bool,
+    pub(super) num_partitions: i32,
+    pub(super) fetch_max_bytes: i32,
 }
