@@ -8,6 +8,7 @@ pub mod api_versions;
 pub mod delete_groups;
 pub mod describe_groups;
 pub mod find_coordinator;
+pub mod group_records;
 pub mod header;
 pub mod heartbeat;
 pub mod join_group;
