@@ -65,6 +65,14 @@ pub enum Error {
         /// Which process, if it said so.
         holder: Option<String>,
     },
+    /// Commands write to a directory that a server wanted for itself.
+    #[error("{directory} is being written{}", holders_suffix(.holders))]
+    Written {
+        /// The directory.
+        directory: String,
+        /// Which processes, those that said so.
+        holders: Vec<String>,
+    },
     /// A Kafka broker has the log directory.
     #[error("{directory} is in use by a Kafka broker, which holds its lock file")]
     KafkaRunning {
@@ -110,6 +118,13 @@ fn all_of(partitions: i32) -> String {
 
 fn holder_suffix(holder: &Option<String>) -> String {
     holder.as_ref().map(|holder| format!(" ({holder})")).unwrap_or_default()
+}
+
+fn holders_suffix(holders: &[String]) -> String {
+    match holders {
+        [] => String::new(),
+        holders => format!(" ({})", holders.join(", ")),
+    }
 }
 
 impl Error {

@@ -14,20 +14,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{Error, Result};
-use crate::model::{TopicPartition, Uuid, limits};
+use super::holders;
+use super::meta::{self, MetaProperties};
+use crate::model::{TopicPartition, Uuid};
 use crate::storage::{
-    self, Directory, File, Kind, LockGuard, LockKind, LockRange, LockTable, Open, Storage, Wait,
+    self, Directory, File, LockGuard, LockKind, LockRange, LockTable, Open, Storage, Wait,
 };
 
 pub(super) const LOG_DIR: &str = "log";
 pub(super) const CONTROL_DIR: &str = "run/p";
 pub(super) const CUT_DIR: &str = "cut";
 pub(super) const CATALOG: &str = "catalog.json";
-const HOLDERS_DIR: &str = "run/holders";
 const LOCK_FILE: &str = "lock";
 const KAFKA_LOCK_FILE: &str = "log/.lock";
 const KAFKA_CLEAN_SHUTDOWN: &str = "log/.kafka_cleanshutdown";
-const META_PROPERTIES: &str = "log/meta.properties";
 
 /// Held shared by every process that writes, exclusively by a server.
 const OWNER_LOCK: LockRange = LockRange::byte(0);
@@ -63,12 +63,15 @@ pub enum Access {
     Read,
     /// Append and change topics, beside others who do.
     Write,
+    /// Append and change topics, alone: what a server does.
+    Serve,
 }
 
 /// An open directory.
 #[derive(Debug)]
 pub struct Home {
     storage: Arc<dyn Storage>,
+    access: Access,
     writing: Option<Writing>,
 }
 
@@ -77,7 +80,7 @@ pub struct Home {
 struct Writing {
     locks: Arc<LockTable>,
     _owner: LockGuard,
-    /// Held shared: keeps a Kafka broker out.
+    /// Held as the owner lock is: keeps a Kafka broker out.
     _kafka_lock: Arc<dyn File>,
     holder: String,
 }
@@ -89,7 +92,7 @@ impl Home {
     /// [`Error::NoDirectory`] where there is none to read; [`Error::Unsafe`] where others may
     /// write, unless `trusted`.
     pub fn open_path(path: &Path, access: Access, trusted: bool, command: &str) -> Result<Self> {
-        if access == Access::Write && !path.exists() {
+        if access != Access::Read && !path.exists() {
             Directory::create(path)?;
         }
         let directory = match Directory::open(path) {
@@ -107,13 +110,40 @@ impl Home {
     /// Opens a tree.
     ///
     /// # Errors
-    /// [`Error::Served`] and [`Error::KafkaRunning`] where it is to be written and may not be.
+    /// [`Error::Served`], [`Error::Written`] and [`Error::KafkaRunning`] where it is to be written
+    /// and may not be.
     pub fn open(storage: Arc<dyn Storage>, access: Access, command: &str) -> Result<Self> {
         let writing = match access {
             Access::Read => None,
-            Access::Write => Some(Writing::begin(&*storage, command)?),
+            Access::Write => Some(Writing::begin(&*storage, LockKind::Shared, command)?),
+            Access::Serve => Some(Writing::begin(&*storage, LockKind::Exclusive, command)?),
         };
-        Ok(Self { storage, writing })
+        Ok(Self { storage, access, writing })
+    }
+
+    /// Whether no other process writes here while this one lives.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.access == Access::Serve
+    }
+
+    /// Says in other words what this process does here, for those who are refused: a server names
+    /// its address once it has one.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], and as the file system says.
+    pub fn announce(&self, command: &str) -> Result<()> {
+        let writing = self.writing.as_ref();
+        let writing = writing.ok_or_else(|| Error::ReadOnly(self.storage.display("")))?;
+        holders::write(&*self.storage, &writing.holder, command)
+    }
+
+    /// Which node of which cluster the log directory belongs to.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it does not say.
+    pub fn meta_properties(&self) -> Result<MetaProperties> {
+        MetaProperties::read(&*self.storage)
     }
 
     /// The tree.
@@ -147,63 +177,47 @@ impl Drop for Home {
 }
 
 impl Writing {
-    fn begin(storage: &dyn Storage, command: &str) -> Result<Self> {
+    fn begin(storage: &dyn Storage, kind: LockKind, command: &str) -> Result<Self> {
         let lock_file = storage.open(LOCK_FILE, Open::Create)?;
         let locks = LockTable::new(lock_file);
-        let Some(owner) = locks.acquire(OWNER_LOCK, LockKind::Shared, Wait::No)? else {
-            let holder = holder_of(storage);
-            return Err(Error::Served { directory: storage.display(""), holder });
+        let Some(owner) = locks.acquire(OWNER_LOCK, kind, Wait::No)? else {
+            return Err(refusal(storage, &locks)?);
         };
-        for dir in [LOG_DIR, "run", CONTROL_DIR, HOLDERS_DIR] {
+        for dir in [LOG_DIR, "run", CONTROL_DIR, holders::DIR] {
             make_dir(storage, dir)?;
         }
-        let kafka_lock = lock_out_kafka(storage)?;
-        make_meta_properties(storage, &locks)?;
+        let kafka_lock = lock_out_kafka(storage, kind)?;
+        meta::make(storage, &locks)?;
         // Kafka trusts a log directory with this file in it; from the first byte on it must not.
         if storage::found(storage.remove_file(KAFKA_CLEAN_SHUTDOWN))?.is_some() {
             storage.sync_dir(LOG_DIR)?;
         }
-        forget_dead_holders(storage);
-        let holder = format!("{HOLDERS_DIR}/{}", std::process::id());
-        let file = storage.open(&holder, Open::Create)?;
-        file.write_all_at(format!("{command}\n").as_bytes(), 0)?;
+        holders::forget_dead(storage);
+        let holder = holders::path_of(std::process::id());
+        holders::write(storage, &holder, command)?;
         Ok(Self { locks, _owner: owner, _kafka_lock: kafka_lock, holder })
     }
 }
 
-/// Removes what processes left here that were killed. Nobody needs it gone: a failure is none.
-fn forget_dead_holders(storage: &dyn Storage) {
-    use rustix::process::{Pid, test_kill_process};
-    for entry in storage.list(HOLDERS_DIR).unwrap_or_default() {
-        let process = entry.name.parse().ok().and_then(Pid::from_raw);
-        if process.is_some_and(|id| test_kill_process(id) == Err(rustix::io::Errno::SRCH)) {
-            let _ = storage.remove_file(&format!("{HOLDERS_DIR}/{}", entry.name));
-        }
-    }
+/// Why the owner lock was not to be had: a server has it for itself, or others share it and a
+/// server wanted it.
+fn refusal(storage: &dyn Storage, locks: &Arc<LockTable>) -> Result<Error> {
+    let directory = storage.display("");
+    let holders = holders::living(storage);
+    Ok(match locks.acquire(OWNER_LOCK, LockKind::Shared, Wait::No)? {
+        None => Error::Served { directory, holder: holders::server_of(holders) },
+        Some(_) => Error::Written { directory, holders },
+    })
 }
 
-/// Makes the log directory a node's, if it is not yet. Several processes may want to at once.
-fn make_meta_properties(storage: &dyn Storage, locks: &Arc<LockTable>) -> Result<()> {
-    let is_there = || storage::found(storage.metadata(META_PROPERTIES)).map(|file| file.is_some());
-    if is_there()? {
-        return Ok(());
-    }
-    let _lock = locks.acquire(CATALOG_LOCK, LockKind::Exclusive, Wait::Yes)?;
-    if !is_there()? {
-        storage::replace_file(storage, META_PROPERTIES, meta_properties()?.as_bytes())?;
-        storage.sync_dir("")?;
-    }
-    Ok(())
-}
-
-/// Takes Kafka's own lock, shared with other runnel processes. Kafka locks the whole file
+/// Takes Kafka's own lock: as a command shared with others, as a server alone. Kafka locks the whole file
 /// exclusively while it runs, and deletes it after it has let go: so what was locked must still
 /// be what the name stands for.
-fn lock_out_kafka(storage: &dyn Storage) -> Result<Arc<dyn File>> {
+fn lock_out_kafka(storage: &dyn Storage, kind: LockKind) -> Result<Arc<dyn File>> {
     const TRIES: usize = 10;
     for _ in 0..TRIES {
         let file = storage.open(KAFKA_LOCK_FILE, Open::Create)?;
-        if !file.lock(LockRange::WHOLE_FILE, LockKind::Shared, Wait::No)? {
+        if !file.lock(LockRange::WHOLE_FILE, kind, Wait::No)? {
             break;
         }
         let named = storage::found(storage.metadata(KAFKA_LOCK_FILE))?;
@@ -235,28 +249,10 @@ fn refuse_unsafe(directory: &Directory) -> Result<()> {
     Err(Error::Unsafe { directory: directory.path().display().to_string(), reason })
 }
 
-/// Kafka's `meta.properties` of a node's log directory.
-fn meta_properties() -> Result<String> {
-    let random = || {
-        Uuid::random()
-            .map_err(|source| storage::Error::new("make an id for", META_PROPERTIES, source))
-    };
-    Ok(format!("#\nversion=1\ncluster.id={}\nnode.id=1\ndirectory.id={}\n", random()?, random()?))
-}
-
-/// A process that says that it writes here.
-fn holder_of(storage: &dyn Storage) -> Option<String> {
-    let entries = storage.list(HOLDERS_DIR).ok()?;
-    entries.iter().filter(|entry| entry.kind == Kind::File).find_map(|entry| {
-        let path = format!("{HOLDERS_DIR}/{}", entry.name);
-        let command = storage::read_text(storage, &path, limits::SMALL_FILE_BYTES_MAX).ok()??;
-        Some(format!("process {}: {}", entry.name, command.trim()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::limits;
 
     #[test]
     fn partitions_of_a_topic_have_ranges_of_their_own() {
@@ -288,6 +284,33 @@ mod tests {
         assert!(matches!(open(), Err(Error::KafkaRunning { .. })));
         drop(kafka);
         open().expect("opens again");
+    }
+
+    #[test]
+    fn a_server_is_alone_and_says_where_it_is() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let open =
+            |access| Home::open_path(home.path(), access, true, "runnel produce x").map(drop);
+        let writer = Home::open_path(home.path(), Access::Write, true, "runnel produce x");
+        let refused = open(Access::Serve).expect_err("somebody writes").to_string();
+        let process = std::process::id();
+        let expected = format!("is being written (process {process}: runnel produce x)");
+        assert!(refused.ends_with(&expected), "{refused}");
+        drop(writer.expect("opens"));
+        let server =
+            Home::open_path(home.path(), Access::Serve, true, "runnel serve").expect("opens");
+        server.announce("runnel serve, 127.0.0.1:9092").expect("says so");
+        let expected = format!(
+            "is being served by another process (process {process}: runnel serve, 127.0.0.1:9092)"
+        );
+        for access in [Access::Write, Access::Serve] {
+            let refused = open(access).expect_err("a server is there").to_string();
+            assert!(refused.ends_with(&expected), "{refused}");
+        }
+        assert_eq!(open(Access::Read).ok(), Some(()));
+        assert_eq!(server.meta_properties().expect("has one").node_id, 1);
+        drop(server);
+        assert_eq!(open(Access::Write).ok(), Some(()));
     }
 
     #[test]

@@ -9,8 +9,12 @@
 mod catalog;
 mod durable;
 mod error;
+mod holders;
 mod home;
+mod index;
+mod meta;
 mod offsets;
+mod produce;
 mod topics;
 
 use std::collections::HashMap;
@@ -20,7 +24,9 @@ pub use catalog::Topic;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
 pub use home::{Access, Home};
+pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
+pub use produce::{ProduceError, Produced};
 pub use topics::{NewTopic, PartitionFacts, TopicInfo};
 
 use crate::clock::Clock;
@@ -37,6 +43,7 @@ pub struct Broker {
     catalog: CatalogFile,
     clock: Arc<dyn Clock>,
     logs: Mutex<HashMap<TopicPartition, Opened>>,
+    index: index::TopicIndex,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -50,7 +57,13 @@ impl Broker {
     /// The engine over a directory.
     #[must_use]
     pub fn new(home: Home, clock: Arc<dyn Clock>) -> Self {
-        Self { home, catalog: CatalogFile::default(), clock, logs: Mutex::default() }
+        Self {
+            home,
+            catalog: CatalogFile::default(),
+            clock,
+            logs: Mutex::default(),
+            index: index::TopicIndex::default(),
+        }
     }
 
     /// The directory.
@@ -63,6 +76,12 @@ impl Broker {
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     fn storage(&self) -> &dyn Storage {
@@ -100,6 +119,7 @@ impl Broker {
             partition_lock: home::partition_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
+            exclusive: self.home.is_exclusive(),
         });
         Place {
             storage: Arc::clone(self.home.storage()),

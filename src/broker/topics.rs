@@ -378,7 +378,7 @@ impl Broker {
     }
 }
 
-fn info(name: TopicName, topic: Topic) -> Result<TopicInfo> {
+pub(super) fn info(name: TopicName, topic: Topic) -> Result<TopicInfo> {
     let config = Arc::new(TopicConfig::from_overrides(&topic.configs)?);
     let Topic { id, partitions, configs, .. } = topic;
     Ok(TopicInfo { name, id, partitions, overrides: configs, config })

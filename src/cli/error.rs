@@ -114,6 +114,9 @@ impl From<cluster::Error> for CommandError {
             E::Served { .. } => {
                 Some("stop the server, or send to it with a Kafka client".to_owned())
             }
+            E::Written { .. } => {
+                Some("let those commands end first, or stop them: a server writes alone".to_owned())
+            }
             E::KafkaRunning { .. } => {
                 Some("stop the broker first: one of the two may write there".to_owned())
             }

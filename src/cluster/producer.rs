@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Cluster;
 use crate::broker::{Broker, Error, Result, TopicInfo};
 use crate::log::PartitionLog;
-use crate::model::config::CompressionType;
 use crate::model::{Compression, partition_for_key};
 use crate::record::{BatchBuilder, BuildError, InvalidRecord, Record, RecordRules};
 
@@ -94,10 +93,7 @@ impl Cluster {
     #[must_use]
     pub fn producer(&self, topic: TopicInfo, options: ProducerOptions) -> Producer<'_> {
         let config = &topic.config;
-        let compression = match config.compression_type {
-            CompressionType::Producer => options.compression,
-            CompressionType::Codec(codec) => codec,
-        };
+        let compression = config.compression_type.codec_for(options.compression);
         let limit = config.max_message_bytes.min(config.segment_bytes);
         Producer {
             broker: self.broker(),

@@ -43,6 +43,8 @@ pub struct Owned {
     pub checkpoint_lock: LockRange,
     /// Where what is cut off a log is kept: `cut`.
     pub cut_dir: String,
+    /// Whether no other process appends while this one lives.
+    pub exclusive: bool,
 }
 
 impl Place {

@@ -25,6 +25,7 @@ fn log(storage: &SimStorage) -> PartitionLog {
         partition_lock: LockRange::byte(100),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
+        exclusive: false,
     };
     let place = Place {
         storage: Arc::new(storage.clone()),

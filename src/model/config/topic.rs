@@ -24,6 +24,17 @@ pub enum CompressionType {
     Codec(Compression),
 }
 
+impl CompressionType {
+    /// The codec that a batch is stored with which was sent with `sent`.
+    #[must_use]
+    pub const fn codec_for(self, sent: Compression) -> Compression {
+        match self {
+            Self::Producer => sent,
+            Self::Codec(codec) => codec,
+        }
+    }
+}
+
 /// A topic's configuration with every default filled in.
 ///
 /// The fields are what the engine reads and may be set past the ranges that users are held to

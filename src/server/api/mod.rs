@@ -4,7 +4,14 @@
 //! and must not wait for anything but the engine: one whose answer has to wait (for a sync, for
 //! records, for the members of a group) gives a future.
 
-use crate::server::node::Node;
+pub(super) mod api_versions;
+mod metadata;
+
+use std::pin::Pin;
+
+use super::node::Node;
+use super::outgoing::Output;
+use crate::protocol::{Request, Response};
 
 /// Who asks, and how.
 #[derive(Debug, Clone, Copy)]
@@ -28,4 +35,42 @@ pub struct Advertised {
     pub host: String,
     /// The port.
     pub port: u16,
+}
+
+/// What a connection remembers between requests.
+#[derive(Debug, Default)]
+pub(super) struct Session {}
+
+/// An answer that has to wait; `None` where none will come, and the connection is to be closed.
+pub(super) type Waits = Pin<Box<dyn Future<Output = Option<Output>> + Send>>;
+
+/// What comes of a request.
+pub(super) enum Answer {
+    /// This.
+    Ready(Output),
+    /// Later.
+    Waits(Waits),
+    /// Nothing: the client wants none.
+    None,
+    /// The connection is closed, for this reason.
+    Close(&'static str),
+}
+
+impl<T: Into<Response>> From<T> for Answer {
+    fn from(response: T) -> Self {
+        Self::Ready(response.into().into())
+    }
+}
+
+/// Does what a request asks for.
+pub(super) fn answer(context: &Context<'_>, session: &mut Session, request: Request) -> Answer {
+    match request {
+        Request::ApiVersions(request) => api_versions::handle(context, &request).into(),
+        Request::Metadata(request) => slow(|| metadata::handle(context, &request)).into(),
+    }
+}
+
+/// Runs what may take the disk's time, and lets other connections go on meanwhile.
+fn slow<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
 }

@@ -51,6 +51,7 @@ pub(crate) fn open(storage: Arc<dyn Storage>, config: &TopicConfig) -> Partition
         partition_lock: LockRange::byte(100),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
+        exclusive: false,
     };
     place(storage, Some(owned), config)
 }

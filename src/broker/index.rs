@@ -1,0 +1,72 @@
+//! Topics looked up by name or id, thousands of times a second: what the catalog says, made ready
+//! once for each change of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Broker;
+use super::catalog::Catalog;
+use super::error::Result;
+use super::topics::{TopicInfo, info};
+use crate::model::{TopicName, Uuid};
+
+/// The topics of the catalog as it was read last.
+#[derive(Debug, Default)]
+pub(super) struct TopicIndex {
+    last: Mutex<Option<Arc<Indexed>>>,
+}
+
+#[derive(Debug)]
+struct Indexed {
+    of: Arc<Catalog>,
+    by_name: HashMap<TopicName, Arc<TopicInfo>>,
+    by_id: HashMap<Uuid, Arc<TopicInfo>>,
+}
+
+impl Broker {
+    /// The topic of a name, if the catalog has it.
+    ///
+    /// # Errors
+    /// As [`Broker::topics`] says.
+    pub fn topic_named(&self, name: &str) -> Result<Option<Arc<TopicInfo>>> {
+        Ok(self.indexed()?.by_name.get(name).map(Arc::clone))
+    }
+
+    /// The topic of an id, if the catalog has it.
+    ///
+    /// # Errors
+    /// As [`Broker::topics`] says.
+    pub fn topic_with_id(&self, id: Uuid) -> Result<Option<Arc<TopicInfo>>> {
+        Ok(self.indexed()?.by_id.get(&id).map(Arc::clone))
+    }
+
+    /// The topics of the catalog, by name.
+    ///
+    /// # Errors
+    /// As [`Broker::topics`] says.
+    pub fn all_topics(&self) -> Result<Vec<Arc<TopicInfo>>> {
+        let mut topics: Vec<_> = self.indexed()?.by_name.values().map(Arc::clone).collect();
+        topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    fn indexed(&self) -> Result<Arc<Indexed>> {
+        let catalog = self.catalog.read(self.storage())?;
+        let mut last = self.index.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(indexed) = &*last
+            && Arc::ptr_eq(&indexed.of, &catalog)
+        {
+            return Ok(Arc::clone(indexed));
+        }
+        let mut by_name = HashMap::with_capacity(catalog.topics.len());
+        let mut by_id = HashMap::with_capacity(catalog.topics.len());
+        for (name, topic) in &catalog.topics {
+            let topic = Arc::new(info(name.clone(), topic.clone())?);
+            by_id.insert(topic.id, Arc::clone(&topic));
+            by_name.insert(name.clone(), topic);
+        }
+        let indexed = Arc::new(Indexed { of: catalog, by_name, by_id });
+        *last = Some(Arc::clone(&indexed));
+        Ok(indexed)
+    }
+}

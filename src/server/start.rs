@@ -1,0 +1,206 @@
+//! Starting and stopping.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, lookup_host};
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use super::api::Advertised;
+use super::connection::Shared;
+use super::incoming::MemoryBudget;
+use super::node::Node;
+use super::{listener, prometheus};
+use crate::broker::{self, Broker};
+
+/// Threads that requests run on.
+const THREADS: usize = 2;
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Host or IP address.
+    pub host: String,
+    /// Port; 0 lets the system pick one.
+    pub port: u16,
+}
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where clients connect; at least one.
+    pub listen: Vec<Listen>,
+    /// What clients are told, of the first listener; its own address if `None`.
+    pub advertise: Option<Listen>,
+    /// Where Prometheus asks.
+    pub metrics: Option<Listen>,
+    /// Whether acks=all waits for the disk.
+    pub durable: bool,
+    /// Connections that may be open.
+    pub max_connections: usize,
+    /// Bytes of the largest request.
+    pub request_bytes_max: usize,
+    /// Bytes of requests that may be in memory.
+    pub queued_bytes_max: usize,
+    /// A connection on which nothing happens for so long is closed.
+    pub idle: Duration,
+}
+
+/// Why the server did not start, or did not stop cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address can't be listened on.
+    #[error("cannot listen on {host}:{port}: {source}")]
+    Listen {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system gives no thread.
+    #[error("cannot start threads: {0}")]
+    Threads(#[source] io::Error),
+    /// The engine said no.
+    #[error(transparent)]
+    Broker(#[from] broker::Error),
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
+    node: Arc<Node>,
+    stopping: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Starts to serve a directory that is open for it. Clients can connect when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] where an address is taken or not ours.
+    pub fn start(broker: Arc<Broker>, options: &Options) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("runnel-serve")
+            .enable_all()
+            .build()
+            .map_err(Error::Threads)?;
+        let (stopping, receiver) = watch::channel(false);
+        let node = Arc::new(Node::open(broker, options.durable, receiver.clone())?);
+        let mut server = Self {
+            runtime,
+            node,
+            stopping,
+            listeners: Vec::new(),
+            addresses: Vec::new(),
+            metrics_address: None,
+        };
+        server.open_listeners(options, &receiver)?;
+        Ok(server)
+    }
+
+    fn open_listeners(
+        &mut self,
+        options: &Options,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let connections = Arc::new(Semaphore::new(options.max_connections));
+        let budget = MemoryBudget::new(options.queued_bytes_max);
+        for (number, listen) in options.listen.iter().enumerate() {
+            let (socket, address) = self.bind(listen)?;
+            let advertise = options.advertise.as_ref().filter(|_| number == 0);
+            let shared = Shared {
+                node: Arc::clone(&self.node),
+                advertised: advertised(advertise.unwrap_or(listen), address),
+                budget: budget.clone(),
+                frame_bytes_max: options.request_bytes_max,
+                idle: options.idle,
+                stopping: stopping.clone(),
+            };
+            let (connections, stopping) = (Arc::clone(&connections), stopping.clone());
+            let task = listener::listen(socket, Arc::new(shared), connections, stopping);
+            self.listeners.push(self.runtime.spawn(task));
+            self.addresses.push(address);
+        }
+        if let Some(listen) = &options.metrics {
+            let (socket, address) = self.bind(listen)?;
+            let task = prometheus::serve(socket, Arc::clone(&self.node), stopping.clone());
+            self.listeners.push(self.runtime.spawn(task));
+            self.metrics_address = Some(address);
+        }
+        Ok(())
+    }
+
+    fn bind(&self, listen: &Listen) -> Result<(TcpListener, SocketAddr), Error> {
+        let bound = self.runtime.block_on(async {
+            let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+            for address in lookup_host((listen.host.as_str(), listen.port)).await? {
+                match TcpListener::bind(address).await {
+                    Ok(listener) => {
+                        let address = listener.local_addr()?;
+                        return Ok((listener, address));
+                    }
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        });
+        bound.map_err(|source| Error::Listen { host: listen.host.clone(), port: listen.port, source })
+    }
+
+    /// Where it listens, in the order of the options.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where Prometheus is answered.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// What all connections share.
+    #[must_use]
+    pub const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Stops: takes nothing new, answers what waits, makes all durable, and leaves the directory
+    /// as Kafka leaves it after a clean stop.
+    ///
+    /// # Errors
+    /// As the file system says; what was acknowledged as durable is.
+    pub fn stop(self) -> Result<(), Error> {
+        self.stopping.send_replace(true);
+        self.runtime.block_on(async {
+            for listener in self.listeners {
+                // One that panicked has told of it already.
+                let _ = listener.await;
+            }
+        });
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        Ok(self.node.close()?)
+    }
+}
+
+/// What clients are told: what was asked for, with the port that the system picked.
+fn advertised(named: &Listen, bound: SocketAddr) -> Advertised {
+    let port = if named.port == 0 { bound.port() } else { named.port };
+    // Nobody can connect to "any address"; on this machine the loopback is meant.
+    let host = match named.host.as_str() {
+        "0.0.0.0" => "127.0.0.1".to_owned(),
+        "::" | "[::]" => "::1".to_owned(),
+        host => host.to_owned(),
+    };
+    Advertised { host, port }
+}
