@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 use super::header::{RequestHeader, write_response_header};
+use super::schema::{Message, Struct};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
 use super::{
-    api_versions, delete_groups, describe_groups, find_coordinator, heartbeat, join_group,
-    leave_group, list_groups, metadata, offset_commit, offset_delete, offset_fetch, sync_group,
+    api_versions, delete_groups, describe_groups, fetch, find_coordinator, heartbeat, init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
@@ -47,6 +47,22 @@ macro_rules! apis {
             pub const fn served(self) -> RangeInclusive<i16> {
                 match self {
                     $(Self::$api => $served,)*
+                }
+            }
+
+            /// What its request is made of.
+            #[must_use]
+            pub const fn request_schema(self) -> &'static Struct {
+                match self {
+                    $(Self::$api => <$request as Message>::SCHEMA,)*
+                }
+            }
+
+            /// What its response is made of.
+            #[must_use]
+            pub const fn response_schema(self) -> &'static Struct {
+                match self {
+                    $(Self::$api => <$response as Message>::SCHEMA,)*
                 }
             }
 
@@ -138,6 +154,10 @@ macro_rules! apis {
 }
 
 apis! {
+    Produce = 0, [3..=13], flexible 9: produce::ProduceRequest => produce::ProduceResponse;
+    Fetch = 1, [4..=18], flexible 12: fetch::FetchRequest => fetch::FetchResponse;
+    ListOffsets = 2, [1..=11], flexible 6:
+        list_offsets::ListOffsetsRequest => list_offsets::ListOffsetsResponse;
     Metadata = 3, [0..=13], flexible 9: metadata::MetadataRequest => metadata::MetadataResponse;
     OffsetCommit = 8, [2..=10], flexible 8:
         offset_commit::OffsetCommitRequest => offset_commit::OffsetCommitResponse;
@@ -159,6 +179,11 @@ apis! {
         list_groups::ListGroupsRequest => list_groups::ListGroupsResponse;
     ApiVersions = 18, [0..=4], flexible 3:
         api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
+    InitProducerId = 22, [0..=5], flexible 2:
+        init_producer_id::InitProducerIdRequest => init_producer_id::InitProducerIdResponse;
+    OffsetForLeaderEpoch = 23, [2..=4], flexible 4:
+        offset_for_leader_epoch::OffsetForLeaderEpochRequest
+        => offset_for_leader_epoch::OffsetForLeaderEpochResponse;
     DeleteGroups = 42, [0..=2], flexible 2:
         delete_groups::DeleteGroupsRequest => delete_groups::DeleteGroupsResponse;
     OffsetDelete = 47, [0..=0], flexible 1:
@@ -170,7 +195,10 @@ impl ApiKey {
     /// librdkafka up to 2.8 look for it there before they compress. Source: KAFKA-18659.
     #[must_use]
     pub const fn listed(self) -> RangeInclusive<i16> {
-        self.served()
+        match self {
+            Self::Produce => 0..=*self.served().end(),
+            _ => self.served(),
+        }
     }
 }
 
@@ -180,9 +208,10 @@ impl ApiKey {
 /// [`DecodeError::Version`] of an API or version that is not served, and where the bytes are none.
 pub fn read_request(reader: &mut Reader) -> Result<(RequestHeader, Request)> {
     let header = RequestHeader::read(reader)?;
-    let api = ApiKey::find(header.api_key)
-        .filter(|api| api.served().contains(&header.api_version))
-        .ok_or(DecodeError::Version(header.api_version))?;
+    let RequestHeader { api_key, api_version, .. } = header;
+    let api = ApiKey::find(api_key)
+        .filter(|api| api.served().contains(&api_version))
+        .ok_or(DecodeError::Version { api_key, api_version })?;
     let request = Request::read(api, reader)?;
     Ok((header, request))
 }

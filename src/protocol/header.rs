@@ -47,7 +47,7 @@ impl RequestHeader {
         self.api_key.write(writer);
         self.api_version.write(writer);
         self.correlation_id.write(writer);
-        Some(self.client_id.clone()).write(writer);
+        self.client_id.write(writer);
         writer.become_body(self.api_version, api.is_flexible(self.api_version));
         writer.tagged_fields(0);
     }
@@ -68,7 +68,7 @@ pub fn write_response_header(api: ApiKey, version: i16, correlation_id: i32, wri
 /// Where the bytes are no header.
 pub fn read_response_header(api: ApiKey, version: i16, reader: &mut Reader) -> Result<i32> {
     if !api.served().contains(&version) {
-        return Err(DecodeError::Version(version));
+        return Err(DecodeError::Version { api_key: api as i16, api_version: version });
     }
     let correlation_id = i32::read(reader)?;
     reader.become_body(version, api.is_flexible(version));

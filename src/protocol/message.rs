@@ -55,6 +55,9 @@ macro_rules! message {
         }
 
         impl $crate::protocol::wire::Wire for $message {
+            const KIND: $crate::protocol::schema::Kind =
+                $crate::protocol::schema::Kind::Struct(<Self as $crate::protocol::schema::Message>::SCHEMA);
+
             #[allow(unused_mut, unused_variables)]
             fn read(reader: &mut $crate::protocol::wire::Reader) -> $crate::protocol::wire::Result<Self> {
                 let version = reader.version();
@@ -101,27 +104,16 @@ macro_rules! message {
             }
         }
 
-        impl $crate::protocol::wire::Nullable for $message {
-            fn read_nullable(
-                reader: &mut $crate::protocol::wire::Reader,
-            ) -> $crate::protocol::wire::Result<Option<Self>> {
-                use $crate::protocol::wire::Wire;
-                match i8::read(reader)? {
-                    -1 => Ok(None),
-                    _ => Self::read(reader).map(Some),
-                }
-            }
-
-            fn write_nullable(value: Option<&Self>, writer: &mut $crate::protocol::wire::Writer) {
-                use $crate::protocol::wire::Wire;
-                match value {
-                    None => (-1_i8).write(writer),
-                    Some(value) => {
-                        1_i8.write(writer);
-                        value.write(writer);
-                    }
-                }
-            }
+        impl $crate::protocol::schema::Message for $message {
+            const SCHEMA: &'static $crate::protocol::schema::Struct = &$crate::protocol::schema::Struct {
+                name: stringify!($message),
+                fields: &[
+                    $( $crate::protocol::message::field!(None, $field: $type, $versions $(, $nullable)?), )*
+                    $($(
+                        $crate::protocol::message::field!(Some($tag), $tagged: $tagged_type, $tagged_versions),
+                    )*)?
+                ],
+            };
         }
     )*};
 }
@@ -135,6 +127,24 @@ macro_rules! default_of {
         let default: $type = $default;
         default
     }};
+}
+
+/// What a field says of itself. Where nothing else is said, a type that may be null may be in all versions.
+macro_rules! field {
+    ($tag:expr, $field:ident: $type:ty, $versions:expr) => {
+        $crate::protocol::message::field!($tag, $field: $type, $versions, ..)
+    };
+    ($tag:expr, $field:ident: $type:ty, $versions:expr, $nullable:expr) => {
+        $crate::protocol::schema::Field {
+            name: stringify!($field),
+            tag: $tag,
+            kind: <$type as $crate::protocol::wire::Wire>::KIND,
+            is_in: |version| ($versions).contains(&version),
+            may_be_null: |version| {
+                ::std::ops::RangeBounds::<i16>::contains(&($nullable), &version)
+            },
+        }
+    };
 }
 
 /// Reads a field; one that may be null only in some versions is read as never null in the others.
@@ -172,4 +182,4 @@ pub(super) fn write_empty<T: super::wire::Wire + Default>(
     T::default().write(writer);
 }
 
-pub(super) use {default_of, message, read_field, write_field};
+pub(super) use {default_of, field, message, read_field, write_field};

@@ -1,4 +1,4 @@
-//! Reading and writing the types of which messages are made.
+//! The types of which messages are made, and how each stands on the wire.
 //!
 //! A [`Reader`] is over one frame, which it takes apart: what a message keeps of it (records, bytes)
 //! is a part of the frame's own memory, not a copy. What is made besides, arrays and strings, is
@@ -16,312 +16,30 @@
 //!
 //! Source: KIP-482 for the flexible forms.
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
-use crate::model::{Uuid, limits};
+pub use super::reader::{DecodeError, Reader, Result};
+use super::schema::Kind;
+pub use super::writer::{Splice, Writer};
+use crate::model::Uuid;
 
-/// Why bytes are not the message that they were taken for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// The frame ends within a field.
-    #[error("the message ends {missing} bytes early")]
-    Short {
-        /// How many bytes are missing at least.
-        missing: usize,
-    },
-    /// Bytes after the last field.
-    #[error("{0} bytes follow the message")]
-    Trailing(usize),
-    /// A length or count below -1.
-    #[error("length {0} is out of range")]
-    Length(i64),
-    /// Null where the field can't be.
-    #[error("null for a field that cannot be")]
-    Null,
-    /// A variable-length integer of more than 32 bits.
-    #[error("a variable-length integer has more than 32 bits")]
-    Varint,
-    /// A string that is not UTF-8.
-    #[error("a string is not UTF-8")]
-    Utf8,
-    /// More elements than the frame may cause to be made.
-    #[error("arrays and strings of more than the {0} bytes that this message may cost")]
-    Budget(usize),
-    /// The tagged fields are not in order, or one is there twice.
-    #[error("tagged fields are not in order")]
-    TagOrder,
-    /// A tagged field whose value is not as long as it says.
-    #[error("tagged field {0} has another size than it says")]
-    TagSize(u32),
-    /// A version that this message does not have.
-    #[error("version {0} is not supported")]
-    Version(i16),
-}
-
-/// What decoding gives.
-pub type Result<T> = std::result::Result<T, DecodeError>;
-
-/// Takes one frame apart.
-#[derive(Debug)]
-pub struct Reader {
-    bytes: BytesMut,
-    version: i16,
-    flexible: bool,
-    budget: usize,
-    budget_max: usize,
-}
-
-impl Reader {
-    /// A reader of a message of a version.
-    #[must_use]
-    pub fn new(bytes: BytesMut, version: i16, flexible: bool) -> Self {
-        let budget = (limits::DECODED_BYTES_MIN + bytes.len().saturating_mul(8))
-            .min(limits::DECODED_BYTES_MAX);
-        Self { bytes, version, flexible, budget, budget_max: budget }
-    }
-
-    /// The version that fields are read by.
-    #[must_use]
-    pub const fn version(&self) -> i16 {
-        self.version
-    }
-
-    /// Whether lengths are compact and structs end in tagged fields.
-    #[must_use]
-    pub const fn is_flexible(&self) -> bool {
-        self.flexible
-    }
-
-    /// Goes on with the body whose header was read.
-    pub const fn become_body(&mut self, version: i16, flexible: bool) {
-        self.version = version;
-        self.flexible = flexible;
-    }
-
-    /// Bytes that were not read yet.
-    #[must_use]
-    pub fn remaining(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Refuses what follows the message.
-    ///
-    /// # Errors
-    /// [`DecodeError::Trailing`].
-    pub fn finish(self) -> Result<()> {
-        match self.remaining() {
-            0 => Ok(()),
-            left => Err(DecodeError::Trailing(left)),
-        }
-    }
-
-    fn require(&self, bytes: usize) -> Result<()> {
-        match bytes.checked_sub(self.remaining()) {
-            None | Some(0) => Ok(()),
-            Some(missing) => Err(DecodeError::Short { missing }),
-        }
-    }
-
-    fn charge(&mut self, bytes: usize) -> Result<()> {
-        self.budget = self.budget.checked_sub(bytes).ok_or(DecodeError::Budget(self.budget_max))?;
-        Ok(())
-    }
-
-    /// The next bytes, as a part of the frame.
-    fn take(&mut self, len: usize) -> Result<BytesMut> {
-        self.require(len)?;
-        Ok(self.bytes.split_to(len))
-    }
-
-    fn unsigned_varint(&mut self) -> Result<u32> {
-        let mut value = 0_u32;
-        for shift in (0..35).step_by(7) {
-            self.require(1)?;
-            let byte = self.bytes.get_u8();
-            let bits = u32::from(byte & 0x7f);
-            if shift == 28 && bits > 0x0f {
-                return Err(DecodeError::Varint);
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(DecodeError::Varint)
-    }
-
-    /// A length or count; `None` is null.
-    fn length(&mut self, plain: PlainLength) -> Result<Option<usize>> {
-        if self.flexible {
-            let length = self.unsigned_varint()?;
-            return Ok(length.checked_sub(1).map(|length| length as usize));
-        }
-        let length = match plain {
-            PlainLength::I16 => i64::from(i16::read(self)?),
-            PlainLength::I32 => i64::from(i32::read(self)?),
-        };
-        match usize::try_from(length) {
-            Ok(length) => Ok(Some(length)),
-            Err(_) if length == -1 => Ok(None),
-            Err(_) => Err(DecodeError::Length(length)),
-        }
-    }
-
-    /// Reads the tagged fields that end a struct: `known` gets each tag, and tells whether it read
-    /// its value.
-    ///
-    /// # Errors
-    /// Tags out of order, sizes that are not true, and what `known` says.
-    pub fn tagged_fields(
-        &mut self,
-        mut known: impl FnMut(u32, &mut Self) -> Result<bool>,
-    ) -> Result<()> {
-        if !self.flexible {
-            return Ok(());
-        }
-        let count = self.unsigned_varint()?;
-        let mut last = None;
-        for _ in 0..count {
-            let tag = self.unsigned_varint()?;
-            if last.is_some_and(|last| last >= tag) {
-                return Err(DecodeError::TagOrder);
-            }
-            last = Some(tag);
-            let size = self.unsigned_varint()? as usize;
-            self.require(size)?;
-            let after = self.remaining() - size;
-            if !known(tag, self)? {
-                self.bytes.advance(size);
-            }
-            if self.remaining() != after {
-                return Err(DecodeError::TagSize(tag));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where a message is written. Records that stand elsewhere leave a gap: see [`Splice`].
-#[derive(Debug)]
-pub struct Writer {
-    bytes: BytesMut,
-    version: i16,
-    flexible: bool,
-    splices: Vec<Splice>,
-}
-
-/// A place in a written message where bytes from elsewhere go, a file's for one. Those bytes are
-/// not in the message's own, but every length in the message counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Splice {
-    /// How many of the message's own bytes come before.
-    pub position: usize,
-    /// How many bytes go there.
-    pub len: usize,
-}
-
-impl Writer {
-    /// A writer of a message of a version.
-    #[must_use]
-    pub fn new(version: i16, flexible: bool) -> Self {
-        Self { bytes: BytesMut::with_capacity(256), version, flexible, splices: Vec::new() }
-    }
-
-    /// The version that fields are written by.
-    #[must_use]
-    pub const fn version(&self) -> i16 {
-        self.version
-    }
-
-    /// Whether lengths are compact and structs end in tagged fields.
-    #[must_use]
-    pub const fn is_flexible(&self) -> bool {
-        self.flexible
-    }
-
-    /// Goes on with the body whose header was written.
-    pub const fn become_body(&mut self, version: i16, flexible: bool) {
-        self.version = version;
-        self.flexible = flexible;
-    }
-
-    /// What was written, and where in it other bytes go.
-    #[must_use]
-    pub fn finish(self) -> (BytesMut, Vec<Splice>) {
-        (self.bytes, self.splices)
-    }
-
-    /// Bytes of the message so far, those included that go into its gaps.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len() + self.splices.iter().map(|splice| splice.len).sum::<usize>()
-    }
-
-    /// Whether nothing was written yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Begins a field of four bytes that is known later.
-    pub(super) fn reserve_i32(&mut self) -> usize {
-        let at = self.bytes.len();
-        self.bytes.put_i32(0);
-        at
-    }
-
-    /// Fills it in.
-    pub(super) fn set_i32(&mut self, at: usize, value: i32) {
-        self.bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
-    }
-
-    fn unsigned_varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.bytes.put_u8(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.put_u8(value as u8);
-    }
-
-    /// Writes a length or count; `None` is null.
-    fn length(&mut self, length: Option<usize>, plain: PlainLength) {
-        if self.flexible {
-            let length = length.map_or(0, |length| u32::try_from(length + 1).unwrap_or(u32::MAX));
-            return self.unsigned_varint(length);
-        }
-        let length = length.map_or(-1, |length| i32::try_from(length).unwrap_or(i32::MAX));
-        match plain {
-            PlainLength::I16 => self.bytes.put_i16(i16::try_from(length).unwrap_or(i16::MAX)),
-            PlainLength::I32 => self.bytes.put_i32(length),
-        }
-    }
-
-    /// Writes the count of a struct's tagged fields; each follows by [`Writer::tagged_field`].
-    pub fn tagged_fields(&mut self, count: u32) {
-        if self.flexible {
-            self.unsigned_varint(count);
-        }
-    }
-
-    /// Writes one tagged field. Records never stand in one.
-    pub fn tagged_field(&mut self, tag: u32, value: &impl Wire) {
-        let mut field = Self::new(self.version, self.flexible);
-        value.write(&mut field);
-        self.unsigned_varint(tag);
-        self.unsigned_varint(u32::try_from(field.bytes.len()).unwrap_or(u32::MAX));
-        self.bytes.put_slice(&field.bytes);
-    }
-}
+/// Bytes that a string has at most.
+const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
 /// How wide a length is where it is not compact.
 #[derive(Debug, Clone, Copy)]
-enum PlainLength {
+pub(super) enum PlainLength {
+    /// Of strings.
     I16,
+    /// Of all else.
     I32,
 }
 
 /// A type that a field of a message can have.
 pub trait Wire: Sized {
+    /// What it is called in a schema.
+    const KIND: Kind;
+
     /// Reads a value.
     ///
     /// # Errors
@@ -343,6 +61,8 @@ pub trait Nullable: Wire {
 }
 
 impl<T: Nullable> Wire for Option<T> {
+    const KIND: Kind = Kind::Nullable(&T::KIND);
+
     fn read(reader: &mut Reader) -> Result<Self> {
         T::read_nullable(reader)
     }
@@ -365,33 +85,36 @@ macro_rules! by_nullable {
     };
 }
 
-macro_rules! integer {
-    ($($type:ty: $get:ident, $put:ident;)*) => {$(
+macro_rules! number {
+    ($($type:ty: $kind:ident;)*) => {$(
         impl Wire for $type {
+            const KIND: Kind = Kind::$kind;
+
             #[inline]
             fn read(reader: &mut Reader) -> Result<Self> {
-                reader.require(size_of::<$type>())?;
-                Ok(reader.bytes.$get())
+                reader.array().map(Self::from_be_bytes)
             }
 
             #[inline]
             fn write(&self, writer: &mut Writer) {
-                writer.bytes.$put(*self);
+                writer.put(&self.to_be_bytes());
             }
         }
     )*};
 }
 
-integer! {
-    i8: get_i8, put_i8;
-    i16: get_i16, put_i16;
-    i32: get_i32, put_i32;
-    i64: get_i64, put_i64;
-    u16: get_u16, put_u16;
-    f64: get_f64, put_f64;
+number! {
+    i8: Int8;
+    i16: Int16;
+    u16: Uint16;
+    i32: Int32;
+    i64: Int64;
+    f64: Float64;
 }
 
 impl Wire for bool {
+    const KIND: Kind = Kind::Bool;
+
     fn read(reader: &mut Reader) -> Result<Self> {
         Ok(i8::read(reader)? != 0)
     }
@@ -402,40 +125,46 @@ impl Wire for bool {
 }
 
 impl Wire for Uuid {
+    const KIND: Kind = Kind::Uuid;
+
     fn read(reader: &mut Reader) -> Result<Self> {
-        let mut id = [0; 16];
-        reader.require(id.len())?;
-        reader.bytes.copy_to_slice(&mut id);
-        Ok(Self(id))
+        reader.array().map(Self)
     }
 
     fn write(&self, writer: &mut Writer) {
-        writer.bytes.put_slice(&self.0);
+        writer.put(&self.0);
     }
 }
 
 impl Nullable for String {
     fn read_nullable(reader: &mut Reader) -> Result<Option<Self>> {
-        let Some(len) = reader.length(PlainLength::I16)? else {
-            return Ok(None);
-        };
-        reader.require(len)?;
-        reader.charge(len)?;
-        let text = std::str::from_utf8(&reader.bytes[..len]).map_err(|_| DecodeError::Utf8)?;
-        let text = text.to_owned();
-        reader.bytes.advance(len);
-        Ok(Some(text))
+        match reader.length(PlainLength::I16)? {
+            None => Ok(None),
+            Some(len) if len > STRING_BYTES_MAX => Err(DecodeError::Length(len as i64)),
+            Some(len) => reader.text(len).map(Some),
+        }
     }
 
     fn write_nullable(value: Option<&Self>, writer: &mut Writer) {
-        // No string that we make or take is longer; a plain length could not say it.
-        let value = value.map(|text| &text[..text.floor_char_boundary(i16::MAX as usize)]);
+        // Nothing that was read is longer; a message of ours to a user might be.
+        let value = value.map(|text| at_most(text, STRING_BYTES_MAX));
         writer.length(value.map(str::len), PlainLength::I16);
-        writer.bytes.put_slice(value.unwrap_or_default().as_bytes());
+        writer.put(value.unwrap_or_default().as_bytes());
     }
 }
 
+/// The start of a text, whole characters.
+fn at_most(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 impl Wire for String {
+    const KIND: Kind = Kind::String;
+
     by_nullable!();
 }
 
@@ -449,11 +178,13 @@ impl Nullable for Bytes {
 
     fn write_nullable(value: Option<&Self>, writer: &mut Writer) {
         writer.length(value.map(Self::len), PlainLength::I32);
-        writer.bytes.put_slice(value.map_or(&[], |bytes| bytes));
+        writer.put(value.map_or(&[], |bytes| bytes));
     }
 }
 
 impl Wire for Bytes {
+    const KIND: Kind = Kind::Bytes;
+
     by_nullable!();
 }
 
@@ -500,16 +231,16 @@ impl Nullable for Records {
     fn write_nullable(value: Option<&Self>, writer: &mut Writer) {
         writer.length(value.map(Self::len), PlainLength::I32);
         match value {
-            Some(Self::Here(bytes)) => writer.bytes.put_slice(bytes),
-            Some(Self::Elsewhere(len)) if *len > 0 => {
-                writer.splices.push(Splice { position: writer.bytes.len(), len: *len });
-            }
-            _ => {}
+            Some(Self::Here(bytes)) => writer.put(bytes),
+            Some(Self::Elsewhere(len)) => writer.splice(*len),
+            None => {}
         }
     }
 }
 
 impl Wire for Records {
+    const KIND: Kind = Kind::Records;
+
     by_nullable!();
 }
 
@@ -537,5 +268,100 @@ impl<T: Wire> Nullable for Vec<T> {
 }
 
 impl<T: Wire> Wire for Vec<T> {
+    const KIND: Kind = Kind::Array(&T::KIND);
+
     by_nullable!();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::{
+        Bytes, BytesMut, DecodeError, Reader, Records, Splice, Uuid, Wire, Writer, at_most,
+    };
+
+    fn written(value: &impl Wire, flexible: bool) -> Vec<u8> {
+        let mut writer = Writer::new(0, flexible);
+        value.write(&mut writer);
+        writer.finish().0.to_vec()
+    }
+
+    fn read<T: Wire>(bytes: &[u8], flexible: bool) -> super::Result<T> {
+        let mut reader = Reader::new(BytesMut::from(bytes), 0, flexible);
+        let value = T::read(&mut reader)?;
+        reader.finish().map(|()| value)
+    }
+
+    /// The golden bytes of a value, plain and flexible.
+    fn golden<T: Wire + PartialEq + Debug>(value: T, plain: &[u8], flexible: &[u8]) {
+        for (bytes, is_flexible) in [(plain, false), (flexible, true)] {
+            assert_eq!(written(&value, is_flexible), bytes, "{value:?}");
+            assert_eq!(read::<T>(bytes, is_flexible).as_ref(), Ok(&value));
+        }
+    }
+
+    #[test]
+    fn numbers_are_big_endian() {
+        golden(-2_i8, &[0xfe], &[0xfe]);
+        golden(-2_i16, &[0xff, 0xfe], &[0xff, 0xfe]);
+        golden(0xfffe_u16, &[0xff, 0xfe], &[0xff, 0xfe]);
+        golden(0x0102_0304_i32, &[1, 2, 3, 4], &[1, 2, 3, 4]);
+        golden(1_i64, &[0, 0, 0, 0, 0, 0, 0, 1], &[0, 0, 0, 0, 0, 0, 0, 1]);
+        golden(1.5_f64, &[0x3f, 0xf8, 0, 0, 0, 0, 0, 0], &[0x3f, 0xf8, 0, 0, 0, 0, 0, 0]);
+        golden(true, &[1], &[1]);
+        assert_eq!(read(&[7], false), Ok(true), "any byte but 0");
+        golden(Uuid([9; 16]), &[9; 16], &[9; 16]);
+    }
+
+    #[test]
+    fn lengths_are_plain_or_compact() {
+        golden("é".to_owned(), &[0, 2, 0xc3, 0xa9], &[3, 0xc3, 0xa9]);
+        golden(None::<String>, &[0xff, 0xff], &[0]);
+        golden(Some(String::new()), &[0, 0], &[1]);
+        golden(Bytes::from_static(b"ab"), &[0, 0, 0, 2, b'a', b'b'], &[3, b'a', b'b']);
+        golden(None::<Bytes>, &[0xff; 4], &[0]);
+        golden(vec![1_i8, 2], &[0, 0, 0, 2, 1, 2], &[3, 1, 2]);
+        golden(None::<Vec<i8>>, &[0xff; 4], &[0]);
+        golden(
+            Some(Records::Here(BytesMut::from("ab"))),
+            &[0, 0, 0, 2, b'a', b'b'],
+            &[3, b'a', b'b'],
+        );
+        golden(None::<Records>, &[0xff; 4], &[0]);
+    }
+
+    #[test]
+    fn null_is_refused_where_it_cannot_be() {
+        assert_eq!(read::<String>(&[0xff, 0xff], false), Err(DecodeError::Null));
+        assert_eq!(read::<String>(&[0], true), Err(DecodeError::Null));
+        assert_eq!(read::<Vec<i8>>(&[0xff; 4], false), Err(DecodeError::Null));
+        assert_eq!(read::<Bytes>(&[0], true), Err(DecodeError::Null));
+    }
+
+    #[test]
+    fn strings_are_utf8_and_below_32_kib() {
+        assert_eq!(read::<String>(&[0, 1, 0xff], false), Err(DecodeError::Utf8));
+        let long = [&[0x81, 0x80, 0x02][..], &[b'x'; 0x8000]].concat();
+        assert_eq!(read::<String>(&long, true), Err(DecodeError::Length(0x8000)));
+        for flexible in [false, true] {
+            let cut = read::<String>(&written(&"é".repeat(20_000), flexible), flexible);
+            assert_eq!(cut, Ok("é".repeat(16_383)), "whole characters");
+        }
+        assert_eq!(at_most("aé", 2), "a");
+        assert_eq!(at_most("aé", 3), "aé");
+    }
+
+    #[test]
+    fn records_elsewhere_leave_a_gap_that_the_length_counts() {
+        let mut writer = Writer::new(0, true);
+        Records::Elsewhere(300).write(&mut writer);
+        7_i8.write(&mut writer);
+        assert_eq!(writer.len(), 303);
+        let (bytes, splices) = writer.finish();
+        assert_eq!(bytes[..], [0xad, 0x02, 7]);
+        assert_eq!(splices, [Splice { position: 2, len: 300 }]);
+        golden(Records::Here(BytesMut::new()), &[0; 4], &[1]);
+        assert_eq!(written(&Records::default(), false), [0; 4], "none is empty, not null");
+    }
 }
