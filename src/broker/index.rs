@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Broker;
 use super::catalog::Catalog;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::topics::{TopicInfo, info};
 use crate::model::{TopicName, Uuid};
 
@@ -48,6 +48,16 @@ impl Broker {
         let mut topics: Vec<_> = self.indexed()?.by_name.values().map(Arc::clone).collect();
         topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
+    }
+
+    /// The epoch in which a partition's leader appends.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn leader_epoch(&self, topic: &TopicInfo, partition: i32) -> Result<i32> {
+        let log = self.log(topic, partition)?;
+        let view = log.view().map_err(|error| Error::of_log("read", &log, error))?;
+        Ok(view.leader_epoch())
     }
 
     fn indexed(&self) -> Result<Arc<Indexed>> {

@@ -272,7 +272,10 @@ impl Broker {
             catalog.deleting.push(DeletedTopic { name: name.clone(), id, partitions });
             Ok(())
         })?;
-        self.logs().retain(|tp, _| tp.topic != *name);
+        let doomed: Vec<_> = self.logs().extract_if(|tp, _| tp.topic == *name).collect();
+        for (_, opened) in &doomed {
+            opened.log.retire();
+        }
         self.finish_deletions()
     }
 

@@ -8,7 +8,7 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use super::commands::{consume, generate, log, produce, topic};
+use super::commands::{consume, generate, log, produce, serve, topic};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -90,6 +90,8 @@ pub(super) enum Command {
     Produce(Box<produce::ProduceArgs>),
     /// Print the records of topics
     Consume(Box<consume::ConsumeArgs>),
+    /// Serve the directory to Kafka clients
+    Serve(Box<serve::ServeArgs>),
     /// Look after logs
     #[command(subcommand)]
     Log(log::LogCommand),

@@ -2,13 +2,16 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
 use super::args::{ColorWhen, GlobalArgs};
 use super::error::{CommandError, plain};
 use super::terminal::escape_for_terminal;
+use crate::broker::{Broker, Home};
+use crate::clock::SystemClock;
 use crate::cluster::{Access, Cluster, Error, Notice, OpenOptions};
 
 /// What every command has.
@@ -19,7 +22,9 @@ pub(super) struct Context {
     command: String,
     pub(super) quiet: bool,
     pub(super) verbose: bool,
-    colored_stderr: bool,
+    /// How often -v was given.
+    pub(super) verbosity: u8,
+    pub(super) colored_stderr: bool,
     pub(super) colored_stdout: bool,
 }
 
@@ -39,6 +44,7 @@ impl Context {
             command: format!("runnel {}", words.join(" ")).chars().take(200).collect(),
             quiet: global.quiet,
             verbose: global.verbose > 0,
+            verbosity: global.verbose,
             colored_stderr: colored(std::io::stderr().is_terminal()),
             colored_stdout: colored(std::io::stdout().is_terminal()),
         }
@@ -55,6 +61,13 @@ impl Context {
             Err(Error::NoDirectory(_)) => Ok(None),
             opened => Ok(Some(opened?)),
         }
+    }
+
+    /// The directory to serve, or another in its place; it is made if it is not there.
+    pub(super) fn open_to_serve(&self, instead: Option<&Path>) -> Result<Broker, CommandError> {
+        let dir = instead.map_or_else(|| self.dir(), |dir| Ok(dir.to_owned()))?;
+        let home = Home::open_path(&dir, Access::Serve, self.trusted, &self.command)?;
+        Ok(Broker::new(home, Arc::new(SystemClock)))
     }
 
     fn options(&self, access: Access) -> OpenOptions<'_> {

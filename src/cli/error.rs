@@ -7,29 +7,46 @@ use crate::storage;
 
 /// Exit statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Status {
     /// Done, also when nothing matched.
-    Done = 0,
+    Done,
     /// It failed.
-    Failed = 1,
+    Failed,
     /// Wrong usage.
-    Usage = 2,
+    Usage,
     /// Fewer records than `--require` wants.
-    Unmet = 3,
+    Unmet,
     /// Some records failed.
-    SomeFailed = 4,
+    SomeFailed,
     /// Damage found in a log.
-    Damaged = 5,
+    Damaged,
     /// `--timeout` passed.
-    TimedOut = 124,
+    TimedOut,
     /// SIGINT.
-    Interrupted = 130,
+    Interrupted,
     /// SIGTERM.
-    Terminated = 143,
+    Terminated,
+    /// What the command of `serve -- CMD` ended with.
+    OfCommand(u8),
 }
 
 impl Status {
+    /// The number, as `docs/cli.md` lists them.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unmet => 3,
+            Self::SomeFailed => 4,
+            Self::Damaged => 5,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+            Self::OfCommand(code) => code,
+        }
+    }
+
     /// Which of two counts where both apply.
     pub(super) fn or(self, other: Self) -> Self {
         const ORDER: [Status; 9] = [

@@ -35,7 +35,6 @@ use clap::error::ErrorKind;
 pub use args::command;
 use args::{Cli, kcat_format};
 use context::Context;
-use error::Status;
 
 /// Runs a command line, program name first, and gives its exit status.
 #[must_use]
@@ -74,11 +73,4 @@ fn raise_open_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Without, it works for topics of fewer partitions.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-/// Exit statuses, as `docs/cli.md` lists them.
-impl Status {
-    const fn code(self) -> u8 {
-        self as u8
-    }
 }

@@ -48,6 +48,17 @@ impl Signals {
         }
     }
 
+    /// Waits for a signal.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        loop {
+            match poll(&mut [PollFd::new(&*self.wake, PollFlags::IN)], None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
     /// Waits until `input` can be read. False if a signal came first.
     pub(super) fn wait_for(&self, input: impl AsFd) -> io::Result<bool> {
         loop {

@@ -14,10 +14,31 @@
 
 use std::sync::atomic::Ordering;
 
+use super::control::State;
 use super::error::{Error, Result};
 use super::partition::{Owned, PartitionLog, Place, guard};
 use super::writer::{BatchSizes, Writer, bytes_of};
 use crate::model::Offset;
+
+/// What readers see of a log.
+#[derive(PartialEq, Eq)]
+struct Extent {
+    generation: u64,
+    log_start: i64,
+    end: i64,
+    first_open_transaction: i64,
+}
+
+impl Extent {
+    fn of(state: &State) -> Self {
+        Self {
+            generation: state.generation,
+            log_start: state.log_start_offset,
+            end: state.end_offset,
+            first_open_transaction: state.first_open_transaction,
+        }
+    }
+}
 
 /// Where an append went. Durable once [`PartitionLog::sync`] has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +49,11 @@ pub struct Appended {
     pub last_offset: Offset,
     /// The first offset that can be read.
     pub log_start_offset: Offset,
+    /// Nothing was appended: the batch is one that a producer sent before, and that is where the
+    /// offsets say.
+    pub is_duplicate: bool,
+    /// Largest timestamp of the batch, in milliseconds; of a duplicate, that of the one that is there.
+    pub max_timestamp: i64,
 }
 
 impl PartitionLog {
@@ -86,6 +112,17 @@ impl PartitionLog {
         self.with_writer(now_ms, |place, owned, writer| writer.note_synced(place, owned, &synced))
     }
 
+    /// Makes all durable for a clean stop, as Kafka leaves it: the recovery point is at the end, in
+    /// the checkpoint too, and the indexes are whole. The log may be used again.
+    ///
+    /// # Errors
+    /// As for [`PartitionLog::sync`].
+    pub fn close(&self, now_ms: i64) -> Result<()> {
+        self.sync(now_ms)?;
+        let config = self.config();
+        self.with_writer(now_ms, |place, owned, writer| writer.close(place, owned, &config))
+    }
+
     /// Opens the log to append to, and makes it whole if it has to be.
     ///
     /// # Errors
@@ -96,7 +133,7 @@ impl PartitionLog {
 
     /// Runs `work` with the partition's lock and a writer that knows the present state. A failure
     /// of the file system makes the partition suspect.
-    fn with_writer<T>(
+    pub(super) fn with_writer<T>(
         &self,
         now_ms: i64,
         work: impl FnOnce(&Place, &Owned, &mut Writer) -> Result<T>,
@@ -104,26 +141,17 @@ impl PartitionLog {
         let place = &self.place;
         let owned = place.owned.as_ref().expect("a log is written only through a place to write");
         let mut slot = guard(&self.writer);
-        let _lock = self.lock(owned)?;
-        self.still_there()?;
-        let interval = bytes_of(self.config().index_interval_bytes);
-        let mut notices = Vec::new();
-        let refreshed = match slot.take() {
-            // What it wrote and has not synced is forgotten with it.
-            Some(writer) => writer.refresh(place, interval).inspect_err(|_| self.doubt()),
-            None => Ok(None),
+        let lock = self.lock(owned)?;
+        let before = slot.as_ref().map(|writer| Extent::of(&writer.published));
+        let mut writer = match slot.take() {
+            Some(writer) if owned.exclusive => writer,
+            known => self.ready(owned, known, now_ms)?,
         };
-        let writer = refreshed.and_then(|writer| match writer {
-            Some(writer) => Ok(writer),
-            None => {
-                let doubt = self.in_doubt.load(Ordering::Relaxed);
-                let loaded = Writer::load(place, owned, interval, now_ms, doubt, &mut notices);
-                loaded.inspect(|_| self.in_doubt.store(false, Ordering::Relaxed))
-            }
-        });
-        self.tell(notices);
-        let mut writer = writer?;
         let result = work(place, owned, &mut writer);
+        let changed = before != Some(Extent::of(&writer.published));
+        if owned.exclusive {
+            self.show(&writer.published);
+        }
         if let Err(Error::Storage(_)) = &result {
             if !writer.mark_suspect(place) {
                 self.doubt();
@@ -131,7 +159,32 @@ impl PartitionLog {
         } else {
             *slot = Some(writer);
         }
+        drop((lock, slot));
+        if changed {
+            self.listeners.wake();
+        }
         result
+    }
+
+    /// A writer that knows what other processes did since it was last used, or a new one. The
+    /// partition's lock is held.
+    fn ready(&self, owned: &Owned, known: Option<Writer>, now_ms: i64) -> Result<Writer> {
+        self.still_there()?;
+        let place = &self.place;
+        let interval = bytes_of(self.config().index_interval_bytes);
+        let refreshed = match known {
+            // What it wrote and has not synced is forgotten with it.
+            Some(writer) => writer.refresh(place, interval).inspect_err(|_| self.doubt())?,
+            None => None,
+        };
+        if let Some(writer) = refreshed {
+            return Ok(writer);
+        }
+        let mut notices = Vec::new();
+        let doubt = self.in_doubt.load(Ordering::Relaxed);
+        let loaded = Writer::load(place, owned, interval, now_ms, doubt, &mut notices);
+        self.tell(notices);
+        loaded.inspect(|_| self.in_doubt.store(false, Ordering::Relaxed))
     }
 
     /// Remembers that what this process wrote may not be durable, where no other can be told.

@@ -29,13 +29,17 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 mod time;
+mod view;
+mod waking;
 mod walk;
 mod writer;
 
 pub use append::Appended;
 pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, Owned, PartitionLog, Place};
-pub use read::{Chunk, Cursor, View};
+pub use read::{Chunk, Cursor};
 pub use recovery::TailFault;
 pub use segment::{Segment, list_segments};
 pub use time::TimedOffset;
+pub use view::View;
+pub use waking::Listener;

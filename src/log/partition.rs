@@ -1,12 +1,14 @@
 //! A partition's log as one process sees it.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::task::Waker;
 
 use super::checkpoint::{self, LOG_STARTS, RECOVERY_POINTS};
 use super::error::{Error, Result};
 use super::names;
-use super::read::ReadCache;
+use super::view::{ReadCache, View};
+use super::waking::{Listener, Listeners};
 use super::writer::Writer;
 use crate::model::{Offset, TopicConfig, TopicPartition};
 use crate::storage::{
@@ -43,7 +45,8 @@ pub struct Owned {
     pub checkpoint_lock: LockRange,
     /// Where what is cut off a log is kept: `cut`.
     pub cut_dir: String,
-    /// Whether no other process appends while this one lives.
+    /// The process owns the directory alone, as a server does: no other writes, so nothing is
+    /// locked and nothing is read again of what was published. Readers of others go on.
     pub exclusive: bool,
 }
 
@@ -138,6 +141,11 @@ pub struct PartitionLog {
     /// Held through a sync; taken before `writer`.
     pub(super) sync_turn: Mutex<()>,
     pub(super) reading: Mutex<ReadCache>,
+    /// What was published last, in a process that owns the directory alone.
+    pub(super) shown: Mutex<Option<View>>,
+    pub(super) listeners: Arc<Listeners>,
+    /// The partition was deleted by this process. Changed with `writer` held.
+    pub(super) is_retired: AtomicBool,
     notices: Mutex<Vec<Notice>>,
 }
 
@@ -153,6 +161,9 @@ impl PartitionLog {
             first_found: OnceLock::new(),
             sync_turn: Mutex::default(),
             reading: Mutex::default(),
+            shown: Mutex::default(),
+            listeners: Arc::default(),
+            is_retired: AtomicBool::new(false),
             notices: Mutex::default(),
         }
     }
@@ -180,11 +191,36 @@ impl PartitionLog {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
+    /// Wakes `waker` whenever the log has changed by this process: a batch was appended, the log
+    /// start moved, the partition was deleted. Register first and look at the log then.
+    pub fn listen(&self, waker: &Waker) -> Listener {
+        self.listeners.listen(waker)
+    }
+
+    /// The partition was, or is about to be, deleted by this process: from now on every call says
+    /// [`Error::Gone`]. An append that is under way is over when this returns.
+    pub fn retire(&self) {
+        let mut writer = guard(&self.writer);
+        self.is_retired.store(true, Ordering::Relaxed);
+        *writer = None;
+        *guard(&self.shown) = None;
+        drop(writer);
+        self.listeners.wake();
+    }
+
+    /// Whether this process owns the directory alone.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.place.owned.as_ref().is_some_and(|owned| owned.exclusive)
+    }
+
     /// Refuses a directory that was deleted, or made anew, since the first such look.
     ///
     /// # Errors
     /// [`Error::Gone`], and as the file system says.
     pub fn still_there(&self) -> Result<()> {
+        if self.is_retired.load(Ordering::Relaxed) {
+            return Err(Error::Gone);
+        }
         let (place, storage) = (&self.place, &*self.place.storage);
         let directory = storage::found(storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
         let path = place.path_of(names::PARTITION_METADATA);
@@ -217,8 +253,11 @@ impl PartitionLog {
         }
     }
 
-    /// Takes the partition's lock, waiting for the appends of other processes.
+    /// Takes the partition's lock, waiting for the appends of other processes where there can be any.
     pub(super) fn lock(&self, owned: &Owned) -> storage::Result<Option<LockGuard>> {
+        if owned.exclusive {
+            return Ok(None);
+        }
         owned.locks.acquire(owned.partition_lock, LockKind::Exclusive, Wait::Yes)
     }
 }

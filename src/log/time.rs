@@ -3,9 +3,9 @@
 use super::error::{Fault, Result};
 use super::index;
 use super::partition::PartitionLog;
-use super::read::View;
 use super::scan::{Check, Found, Scanner};
 use super::segment::Segment;
+use super::view::View;
 use crate::model::Offset;
 use crate::record::{Batch, CorruptBatch, Decompressor, Record};
 

@@ -256,7 +256,13 @@ impl Writer {
         self.publish()?;
         self.start_writeback(position);
         let log_start_offset = Offset(self.state.log_start_offset);
-        Ok(Appended { base_offset, last_offset, log_start_offset })
+        Ok(Appended {
+            base_offset,
+            last_offset,
+            log_start_offset,
+            is_duplicate: false,
+            max_timestamp: sizes.max_timestamp,
+        })
     }
 
     /// Notes the largest timestamp of a batch that was written at a position.
@@ -296,6 +302,15 @@ impl Writer {
         Ok(())
     }
 
+    /// Makes the control file anew where a person has removed it, or another one is there.
+    fn keep_control(&mut self, place: &Place) -> Result<()> {
+        let named = storage::found(place.storage.metadata(place.control_path()))?;
+        if named.is_none_or(|named| named.id != self.control.id()) {
+            self.control = ControlFile::open_or_make(&*place.storage, place.control_path())?;
+        }
+        Ok(())
+    }
+
     fn remember_unsynced(&mut self) {
         if !self.unsynced.iter().any(|file| Arc::ptr_eq(file, &self.active.log)) {
             self.unsynced.push(Arc::clone(&self.active.log));
@@ -309,6 +324,28 @@ impl Writer {
         (std::mem::take(&mut self.unsynced), synced)
     }
 
+    /// Leaves the log as a clean stop does.
+    pub(super) fn close(
+        &mut self,
+        place: &Place,
+        owned: &Owned,
+        config: &TopicConfig,
+    ) -> Result<()> {
+        let end = Offset(self.state.end_offset);
+        if Offset(self.state.recovery_point) == end && place.recovery_point()? == end {
+            return Ok(());
+        }
+        self.keep_indexes(place, config)?;
+        self.index_time()?;
+        self.active.finish(self.state.offset_slots, self.state.time_slots)?;
+        self.unsynced.clear();
+        let state = &mut self.state;
+        (state.recovery_point, state.recovery_position) = (end.0, state.end_position);
+        state.checkpoint_position = state.end_position;
+        place.store_recovery_point(owned, end)?;
+        self.publish()
+    }
+
     /// Raises the recovery point to what a sync covered.
     pub(super) fn note_synced(
         &mut self,
@@ -316,6 +353,9 @@ impl Writer {
         owned: &Owned,
         synced: &Synced,
     ) -> Result<()> {
+        if owned.exclusive {
+            self.keep_control(place)?;
+        }
         let state = &mut self.state;
         if state.active_base != synced.active_base || state.recovery_position >= synced.position {
             return Ok(());

@@ -6,7 +6,12 @@ use super::header::{RequestHeader, write_response_header};
 use super::schema::{Message, Struct};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
 use super::{
-    api_versions, delete_groups, describe_groups, fetch, find_coordinator, heartbeat, init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    alter_configs, alter_partition_reassignments, api_versions, create_partitions, create_topics,
+    delete_groups, delete_records, delete_topics, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_producers, describe_topic_partitions,
+    elect_leaders, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, list_partition_reassignments, metadata,
+    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
@@ -179,15 +184,48 @@ apis! {
         list_groups::ListGroupsRequest => list_groups::ListGroupsResponse;
     ApiVersions = 18, [0..=4], flexible 3:
         api_versions::ApiVersionsRequest => api_versions::ApiVersionsResponse;
+    CreateTopics = 19, [2..=7], flexible 5:
+        create_topics::CreateTopicsRequest => create_topics::CreateTopicsResponse;
+    DeleteTopics = 20, [1..=6], flexible 4:
+        delete_topics::DeleteTopicsRequest => delete_topics::DeleteTopicsResponse;
+    DeleteRecords = 21, [0..=2], flexible 2:
+        delete_records::DeleteRecordsRequest => delete_records::DeleteRecordsResponse;
     InitProducerId = 22, [0..=5], flexible 2:
         init_producer_id::InitProducerIdRequest => init_producer_id::InitProducerIdResponse;
     OffsetForLeaderEpoch = 23, [2..=4], flexible 4:
         offset_for_leader_epoch::OffsetForLeaderEpochRequest
         => offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+    DescribeConfigs = 32, [1..=4], flexible 4:
+        describe_configs::DescribeConfigsRequest => describe_configs::DescribeConfigsResponse;
+    AlterConfigs = 33, [0..=2], flexible 2:
+        alter_configs::AlterConfigsRequest => alter_configs::AlterConfigsResponse;
+    DescribeLogDirs = 35, [1..=5], flexible 2:
+        describe_log_dirs::DescribeLogDirsRequest => describe_log_dirs::DescribeLogDirsResponse;
+    CreatePartitions = 37, [0..=3], flexible 2:
+        create_partitions::CreatePartitionsRequest => create_partitions::CreatePartitionsResponse;
     DeleteGroups = 42, [0..=2], flexible 2:
         delete_groups::DeleteGroupsRequest => delete_groups::DeleteGroupsResponse;
+    ElectLeaders = 43, [0..=2], flexible 2:
+        elect_leaders::ElectLeadersRequest => elect_leaders::ElectLeadersResponse;
+    IncrementalAlterConfigs = 44, [0..=1], flexible 1:
+        incremental_alter_configs::IncrementalAlterConfigsRequest
+        => incremental_alter_configs::IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments = 45, [0..=1], flexible 0:
+        alter_partition_reassignments::AlterPartitionReassignmentsRequest
+        => alter_partition_reassignments::AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments = 46, [0..=0], flexible 0:
+        list_partition_reassignments::ListPartitionReassignmentsRequest
+        => list_partition_reassignments::ListPartitionReassignmentsResponse;
     OffsetDelete = 47, [0..=0], flexible 1:
         offset_delete::OffsetDeleteRequest => offset_delete::OffsetDeleteResponse;
+    DescribeCluster = 60, [0..=2], flexible 0:
+        describe_cluster::DescribeClusterRequest => describe_cluster::DescribeClusterResponse;
+    DescribeProducers = 61, [0..=0], flexible 0:
+        describe_producers::DescribeProducersRequest
+        => describe_producers::DescribeProducersResponse;
+    DescribeTopicPartitions = 75, [0..=0], flexible 0:
+        describe_topic_partitions::DescribeTopicPartitionsRequest
+        => describe_topic_partitions::DescribeTopicPartitionsResponse;
 }
 
 impl ApiKey {

@@ -129,14 +129,7 @@ impl<'a> OffsetCommitValue<'a> {
         let commit_timestamp = rest.i64()?;
         let expire_timestamp = if version == 1 { rest.i64()? } else { -1 };
         let topic_id = if version >= 4 { rest.topic_id_tag()? } else { Uuid::default() };
-        Ok(Self {
-            offset,
-            leader_epoch,
-            metadata,
-            commit_timestamp,
-            expire_timestamp,
-            topic_id,
-        })
+        Ok(Self { offset, leader_epoch, metadata, commit_timestamp, expire_timestamp, topic_id })
     }
 
     /// Writes a value, of the version that Kafka 4.3 writes.

@@ -3,21 +3,35 @@
 //! Each API has a file with its messages, declared field by field as Kafka's schemas do; see
 //! `message.rs` for the form. Records stay opaque bytes, and are never copied.
 
+pub mod alter_configs;
+pub mod alter_partition_reassignments;
 pub mod api;
 pub mod api_versions;
+pub mod create_partitions;
+pub mod create_topics;
 pub mod delete_groups;
+pub mod delete_records;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_topic_partitions;
+pub mod elect_leaders;
 pub mod error_code;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod group_records;
 pub mod header;
 pub mod heartbeat;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
 pub mod list_groups;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 mod message;
 pub mod metadata;
 pub mod offset_commit;

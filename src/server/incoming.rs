@@ -108,13 +108,13 @@ impl Incoming {
             let more = async {
                 self.begin_large().await?;
                 stream.readable().await?;
-                self.receive(stream)
+                Ok::<_, ReadError>(self.receive(stream)?)
             };
             match timeout_at(deadline, more).await {
                 Ok(Ok(Some(0))) => return Err(ReadError::Truncated),
-                Ok(received) => received?,
+                Ok(received) => drop(received?),
                 Err(_) => return Err(ReadError::Slow { len: self.length()?.unwrap_or_default() }),
-            };
+            }
         }
     }
 
@@ -178,8 +178,8 @@ impl Incoming {
         let read = match &mut self.large {
             Some(large) => {
                 // What follows the frame is not its.
-                let mut rest = bytes::BufMut::limit(&mut large.bytes, large.len - large.bytes.len());
-                stream.try_read_buf(&mut rest)
+                let left = large.len - large.bytes.len();
+                stream.try_read_buf(&mut bytes::BufMut::limit(&mut large.bytes, left))
             }
             None => {
                 self.buffer.reserve(BUFFER_BYTES - self.buffer.len().min(BUFFER_BYTES));

@@ -18,22 +18,17 @@ pub struct Metrics {
     pub(super) produced_records: AtomicU64,
     pub(super) produced_bytes: AtomicU64,
     pub(super) fetched_bytes: AtomicU64,
-    requests: [PerApi; API_KEYS],
+    /// By API key.
+    requests: Vec<PerApi>,
 }
 
 /// Keys that fit the table; those of all clients' APIs do.
 const API_KEYS: usize = 96;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct PerApi {
     count: AtomicU64,
     microseconds: AtomicU64,
-}
-
-impl Default for PerApi {
-    fn default() -> Self {
-        Self { count: AtomicU64::new(0), microseconds: AtomicU64::new(0) }
-    }
 }
 
 impl Metrics {
@@ -57,7 +52,11 @@ impl Metrics {
         for (name, help, counter) in [
             ("connections_total", "Connections that were taken.", &self.connections_total),
             ("connections_refused_total", "Connections over the limit.", &self.connections_refused),
-            ("connections_failed_total", "Connections that broke a rule.", &self.connections_failed),
+            (
+                "connections_failed_total",
+                "Connections that broke a rule.",
+                &self.connections_failed,
+            ),
             ("received_bytes_total", "Bytes of requests.", &self.received_bytes),
             ("sent_bytes_total", "Bytes of responses.", &self.sent_bytes),
             ("produced_batches_total", "Batches appended.", &self.produced_batches),

@@ -32,17 +32,24 @@ impl Node {
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, Error> {
         let commit = match durable {
-            true => Some(Arc::new(GroupCommit::start(broker.shared_clock()).map_err(Error::Threads)?)),
+            true => {
+                Some(Arc::new(GroupCommit::start(broker.shared_clock()).map_err(Error::Threads)?))
+            }
             false => None,
         };
+        let meta = broker.home().meta_properties()?;
         Ok(Self {
-            node_id: 1,
-            cluster_id: "cluster".to_owned(),
+            node_id: meta.node_id,
+            cluster_id: meta.cluster_id,
             broker,
             commit,
             metrics: Metrics::default(),
             stopping,
         })
+    }
+
+    pub(super) fn config(&self) -> Config {
+        Config { auto_create_topics_enable: true, num_partitions: 1, fetch_max_bytes: 57_671_680 }
     }
 
     /// The metrics as Prometheus takes them.
@@ -54,4 +61,10 @@ impl Node {
     pub(super) fn close(&self) -> broker::Result<()> {
         Ok(())
     }
+}
+
+pub(super) struct Config {
+    pub(super) auto_create_topics_enable: bool,
+    pub(super) num_partitions: i32,
+    pub(super) fetch_max_bytes: i32,
 }

@@ -154,7 +154,11 @@ impl Server {
             }
             Err(last)
         });
-        bound.map_err(|source| Error::Listen { host: listen.host.clone(), port: listen.port, source })
+        bound.map_err(|source| Error::Listen {
+            host: listen.host.clone(),
+            port: listen.port,
+            source,
+        })
     }
 
     /// Where it listens, in the order of the options.

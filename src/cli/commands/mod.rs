@@ -4,6 +4,7 @@ pub(super) mod consume;
 pub(super) mod generate;
 pub(super) mod log;
 pub(super) mod produce;
+pub(super) mod serve;
 pub(super) mod topic;
 
 use super::args::Command;
@@ -19,6 +20,7 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Topic(command) => topic::run(context, command),
         Command::Produce(args) => produce::run(context, *args),
         Command::Consume(args) => consume::run(context, *args),
+        Command::Serve(args) => serve::run(context, *args),
         Command::Log(command) => log::run(context, command),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

@@ -1,0 +1,279 @@
+//! What a log holds as of one moment, found without a lock.
+//!
+//! A [`View`] is the state as it was last published, and the segments of that generation. What it
+//! covers stays as it is until retention or compaction removes it. A process that owns the
+//! directory alone has published whatever there is, and keeps its last view in memory; others read
+//! the control file for each. Where no published state can be trusted, the view is found out from
+//! the files.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::control::{ControlFile, State};
+use super::error::{Error, Fault, Result};
+use super::partition::{PartitionLog, guard};
+use super::recovery::{TailFault, examine_tail};
+use super::segment::{Segment, list_segments};
+use crate::model::Offset;
+use crate::storage::{self, Open};
+
+/// A log as of one moment.
+#[derive(Debug, Clone)]
+pub struct View {
+    state: State,
+    segments: Arc<Vec<Offset>>,
+    fault: Option<TailFault>,
+}
+
+impl View {
+    /// The first offset that can be read.
+    #[must_use]
+    pub const fn log_start(&self) -> Offset {
+        Offset(self.state.log_start_offset)
+    }
+
+    /// The offset after the last.
+    #[must_use]
+    pub const fn end(&self) -> Offset {
+        Offset(self.state.end_offset)
+    }
+
+    /// Up to where no transaction is open.
+    #[must_use]
+    pub fn last_stable(&self) -> Offset {
+        self.state.last_stable_offset()
+    }
+
+    /// The epoch that appends are made in.
+    #[must_use]
+    pub const fn leader_epoch(&self) -> i32 {
+        self.state.leader_epoch
+    }
+
+    /// Base offsets of the segments, in order.
+    #[must_use]
+    pub fn segments(&self) -> &[Offset] {
+        &self.segments
+    }
+
+    /// What follows the end, where the end had to be found out from the files and is no clean one.
+    #[must_use]
+    pub const fn tail_fault(&self) -> Option<&TailFault> {
+        self.fault.as_ref()
+    }
+
+    /// Where in the last segment the log ends.
+    #[must_use]
+    pub const fn end_position(&self) -> u64 {
+        self.state.end_position
+    }
+
+    /// Entries of the last segment's `.index` and `.timeindex`, of a published view.
+    #[must_use]
+    pub const fn index_slots(&self) -> (u64, u64) {
+        (self.state.offset_slots, self.state.time_slots)
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The segment in which an offset is, if it is anywhere.
+    pub(super) fn segment_of(&self, offset: Offset) -> Option<Offset> {
+        let after = self.segments.partition_point(|base| *base <= offset);
+        self.segments.get(after.saturating_sub(1)).copied()
+    }
+
+    pub(super) fn segment_after(&self, base: Offset) -> Option<Offset> {
+        self.segments.get(self.segments.partition_point(|other| *other <= base)).copied()
+    }
+}
+
+/// The segments of a generation up to the active one, whose base is the second number.
+type Listed = ((u64, i64), Arc<Vec<Offset>>);
+
+/// What a process keeps between reads of a log.
+#[derive(Debug, Default)]
+pub(super) struct ReadCache {
+    segments: Option<Listed>,
+    examined: Option<(storage::Metadata, View)>,
+    /// The segments that were read last, the latest at the end.
+    pub(super) open: Vec<Arc<Segment>>,
+}
+
+impl ReadCache {
+    /// An open segment, if it is there; it counts as read now.
+    pub(super) fn used(&mut self, base: Offset) -> Option<Arc<Segment>> {
+        let place = self.open.iter().rposition(|segment| segment.base_offset == base)?;
+        self.open[place..].rotate_left(1);
+        self.open.last().cloned()
+    }
+}
+
+impl PartitionLog {
+    /// The log as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] where the partition is not there any more.
+    pub fn view(&self) -> Result<View> {
+        if !self.is_exclusive() {
+            return self.view_of_files();
+        }
+        let shown = guard(&self.shown).clone();
+        shown.map_or_else(|| self.first_view(), Ok)
+    }
+
+    /// The view of a process that owns the directory, before it wrote anything.
+    fn first_view(&self) -> Result<View> {
+        // Nobody appends meanwhile.
+        let _writer = guard(&self.writer);
+        if self.is_retired.load(Ordering::Relaxed) {
+            return Err(Error::Gone);
+        }
+        if let Some(view) = guard(&self.shown).clone() {
+            return Ok(view);
+        }
+        let view = self.view_of_files()?;
+        *guard(&self.shown) = Some(view.clone());
+        Ok(view)
+    }
+
+    /// Shows the readers of this process what was published to those of others. The caller is the
+    /// writer.
+    pub(super) fn show(&self, state: &State) {
+        if let Some(view) = &mut *guard(&self.shown)
+            && view.fault.is_none()
+            && (view.state.generation, view.state.active_base)
+                == (state.generation, state.active_base)
+        {
+            view.state.clone_from(state);
+            return;
+        }
+        // Where the segments cannot be listed, the next look at the log tells why.
+        let segments = self.segments_of(state).ok();
+        let view = segments.map(|segments| View { state: state.clone(), segments, fault: None });
+        *guard(&self.shown) = view;
+    }
+
+    fn view_of_files(&self) -> Result<View> {
+        match self.published_view()? {
+            Some(view) => Ok(view),
+            None => self.examined_view(),
+        }
+    }
+
+    /// The log as the control file publishes it; `None` if there is none to trust.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn published_view(&self) -> Result<Option<View>> {
+        // A deletion or a roll between two looks makes a second round necessary, never a third;
+        // so does an open segment in whose place another file is by now.
+        for round in 0..3 {
+            match self.published_view_once() {
+                Ok(None) if round == 0 => guard(&self.reading).open.clear(),
+                Err(Error::Storage(error)) if error.is_not_found() => {}
+                view => return view,
+            }
+        }
+        Ok(None)
+    }
+
+    fn published_view_once(&self) -> Result<Option<View>> {
+        let Some(path) = &self.place.control else {
+            return Ok(None);
+        };
+        let opened = ControlFile::open(&*self.place.storage, path, Open::Read);
+        let Some(control) = storage::found(opened)? else {
+            return Ok(None);
+        };
+        let Some(reading) = control.read()? else {
+            return Ok(None);
+        };
+        let active = self.segment(reading.active_base())?;
+        let Some(state) = reading.trusted(&active.log.metadata()?) else {
+            return Ok(None);
+        };
+        let segments = self.segments_of(&state)?;
+        Ok(Some(View { state, segments, fault: None }))
+    }
+
+    /// All below this is known to have been durable, by the checkpoint and by the control file.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn durable(&self) -> Result<Offset> {
+        let checkpointed = self.place.recovery_point()?;
+        let Some(path) = &self.place.control else {
+            return Ok(checkpointed);
+        };
+        let control = storage::found(ControlFile::open(&*self.place.storage, path, Open::Read))?;
+        let reading = control.map(|control| control.read()).transpose()?.flatten();
+        let synced = reading.and_then(|reading| reading.durable()).unwrap_or_default();
+        Ok(checkpointed.max(synced))
+    }
+
+    /// The segments up to the active one, listed once a generation.
+    fn segments_of(&self, state: &State) -> Result<Arc<Vec<Offset>>> {
+        // A generation that was begun without the old control file may have been there before.
+        let of = (state.generation, state.active_base);
+        if let Some((listed, segments)) = &guard(&self.reading).segments
+            && *listed == of
+        {
+            return Ok(Arc::clone(segments));
+        }
+        let mut segments = list_segments(&*self.place.storage, &self.place.dir)?;
+        segments.retain(|base| base.0 <= state.active_base);
+        let segments = Arc::new(segments);
+        let mut cache = guard(&self.reading);
+        cache.segments = Some((of, Arc::clone(&segments)));
+        // What was active when it was opened may have got other indexes before it was finished.
+        cache.open.clear();
+        Ok(segments)
+    }
+
+    /// What the files say.
+    fn examined_view(&self) -> Result<View> {
+        let storage = &*self.place.storage;
+        let mut bases =
+            storage::found(list_segments(storage, &self.place.dir))?.ok_or(Error::Gone)?;
+        bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
+        let log_start = self.place.log_start()?;
+        let Some(last) = bases.last() else {
+            let end = log_start.unwrap_or_default();
+            let recovery_point = self.durable()?;
+            let fault = Fault::EndsEarly { end, recovery_point };
+            let fault =
+                (end < recovery_point).then_some(TailFault { segment: end, position: 0, fault });
+            return Ok(View { state: State::fresh(end, 0, 0), segments: Arc::default(), fault });
+        };
+        let last = self.segment(*last)?.log.metadata()?;
+        if let Some((of, view)) = &guard(&self.reading).examined
+            && *of == last
+        {
+            return Ok(view.clone());
+        }
+        let recovery_point = self.durable()?;
+        let examined = examine_tail(storage, &self.place.dir, bases, recovery_point)?;
+        let (first, active) = match (examined.segments.first(), examined.segments.last()) {
+            (Some(first), Some(active)) => (*first, *active),
+            _ => return Err(Error::Gone),
+        };
+        // The generation of a log without a control file: what it was found out of.
+        let generation = last.len ^ examined.end_position.rotate_left(32);
+        let mut state = State::fresh(active, generation, last.modified_ms);
+        state.log_start_offset = log_start.unwrap_or_default().max(first).0;
+        state.end_offset = examined.end_offset.0.max(state.log_start_offset);
+        state.end_position = examined.end_position;
+        // Not known: a look into the segment tells.
+        state.max_timestamp = i64::MAX;
+        state.leader_epoch = super::epochs::LeaderEpochs::read(storage, &self.place.dir)?.latest();
+        // A segment that was named alone ends where the next one begins.
+        let is_whole = self.place.only_segment.is_none();
+        let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
+        let fault = loss.or(examined.fault);
+        let view = View { state, segments: Arc::new(examined.segments), fault };
+        guard(&self.reading).examined = Some((last, view.clone()));
+        Ok(view)
+    }
+}

@@ -1,0 +1,54 @@
+//! AlterConfigs: replaces the whole of a resource's own configuration. Source: KIP-133; KIP-339
+//! has what came in its place.
+
+use super::message::message;
+
+message! {
+    /// Asks for configurations to be replaced.
+    pub struct AlterConfigsRequest {
+        /// Of what.
+        pub resources: Vec<AlterConfigsResource>, [0..];
+        /// Whether to say only what would happen.
+        pub validate_only: bool, [0..];
+    }
+
+    /// A topic, a broker …
+    pub struct AlterConfigsResource {
+        /// What it is: 2 a topic, 4 a broker.
+        pub resource_type: i8, [0..];
+        /// Its name; a broker's is its id, and empty stands for all brokers.
+        pub resource_name: String, [0..];
+        /// All that differs from the defaults from now on.
+        pub configs: Vec<AlterableConfig>, [0..];
+    }
+
+    /// One key and its value.
+    pub struct AlterableConfig {
+        /// The key.
+        pub name: String, [0..];
+        /// The value.
+        pub value: Option<String>, [0.., null 0..];
+    }
+}
+
+message! {
+    /// What became of each.
+    pub struct AlterConfigsResponse {
+        /// How long the client was made to wait, in milliseconds.
+        pub throttle_time_ms: i32, [0..];
+        /// One for each resource.
+        pub responses: Vec<AlterConfigsResourceResponse>, [0..];
+    }
+
+    /// What became of one.
+    pub struct AlterConfigsResourceResponse {
+        /// What went wrong, 0 for nothing.
+        pub error_code: i16, [0..];
+        /// The same in words.
+        pub error_message: Option<String>, [0.., null 0..];
+        /// What it is of.
+        pub resource_type: i8, [0..];
+        /// The name of that.
+        pub resource_name: String, [0..];
+    }
+}

@@ -1,0 +1,61 @@
+//! From the engine's errors to Kafka's codes: one function for each kind of error.
+
+use crate::broker::{self, ProduceError};
+use crate::log;
+use crate::protocol::ErrorCode;
+use crate::record::{CorruptBatch, InvalidBatch, InvalidRecord};
+
+/// The code of an error of the engine.
+pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
+    use broker::Error;
+    match error {
+        Error::Log { source, .. } => of_log(source),
+        Error::NoSuchTopic(_) | Error::NoSuchPartition { .. } => ErrorCode::UnknownTopicOrPartition,
+        Error::TopicExists(_) => ErrorCode::TopicAlreadyExists,
+        Error::Collides { .. } | Error::InvalidName(_) => ErrorCode::InvalidTopicException,
+        Error::Config(_) => ErrorCode::InvalidConfig,
+        Error::Partitions(_) => ErrorCode::InvalidPartitions,
+        Error::Storage(_) | Error::Damaged { .. } => ErrorCode::KafkaStorageError,
+        _ => ErrorCode::UnknownServerError,
+    }
+}
+
+/// The code of an error of a partition's log.
+pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
+    use log::Error;
+    match error {
+        Error::Storage(_) | Error::Corrupt(_) => ErrorCode::KafkaStorageError,
+        Error::Gone => ErrorCode::UnknownTopicOrPartition,
+        Error::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        Error::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+        Error::Malformed(_) | Error::NotOneBatch => ErrorCode::CorruptMessage,
+        Error::OffsetsExhausted => ErrorCode::UnknownServerError,
+    }
+}
+
+/// The code of a batch that was not appended.
+pub(super) const fn of_produce(error: &ProduceError) -> ErrorCode {
+    match error {
+        ProduceError::NotOneBatch => ErrorCode::InvalidRecord,
+        ProduceError::Invalid(error) => of_batch(error),
+        ProduceError::Rebuild(_) => ErrorCode::InvalidRecord,
+        ProduceError::Log(error) => of_log(error),
+    }
+}
+
+const fn of_batch(error: &InvalidBatch) -> ErrorCode {
+    match error {
+        InvalidBatch::Corrupt(CorruptBatch::Crc { .. } | CorruptBatch::BatchLength { .. }) => {
+            ErrorCode::CorruptMessage
+        }
+        InvalidBatch::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        InvalidBatch::TimestampType
+        | InvalidBatch::Record { error: InvalidRecord::Timestamp { .. }, .. } => {
+            ErrorCode::InvalidTimestamp
+        }
+        InvalidBatch::Record { error: InvalidRecord::TooLarge { .. }, .. } => {
+            ErrorCode::MessageTooLarge
+        }
+        _ => ErrorCode::InvalidRecord,
+    }
+}
