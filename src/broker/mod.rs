@@ -9,6 +9,7 @@
 mod catalog;
 mod durable;
 mod error;
+mod groups;
 mod holders;
 mod home;
 mod index;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use catalog::Topic;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
+pub use groups::{Client, GroupConfig, Groups, Now, OFFSETS_TOPIC, Reply, Waker};
 pub use home::{Access, Home};
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
