@@ -13,6 +13,7 @@ mod delete;
 mod describe;
 mod durable;
 mod error;
+mod groups;
 mod holders;
 mod home;
 mod index;
@@ -34,6 +35,7 @@ pub use delete::Deletions;
 pub use describe::PartitionFacts;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
+pub use groups::{Client, GroupConfig, Groups, Now, OFFSETS_TOPIC, Reply, Waker};
 pub use home::{Access, Home};
 pub use internal::InternalTopic;
 pub use meta::MetaProperties;
@@ -106,6 +108,12 @@ impl Broker {
 
     fn logs(&self) -> MutexGuard<'_, HashMap<TopicPartition, Opened>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The logs that were used.
+    #[must_use]
+    pub fn open_logs(&self) -> Vec<Arc<PartitionLog>> {
+        self.logs().values().map(|opened| Arc::clone(&opened.log)).collect()
     }
 
     /// The log of a partition.

@@ -212,13 +212,13 @@ error_codes! {
     /// The member must join again, with the id that it is given.
     MemberIdRequired = 79, "MEMBER_ID_REQUIRED";
     /// The preferred leader is not up.
-    PreferredLeaderNotAvailable = 80, "PREFERRED_LEADER_NOT_AVAILABLE";
+    PreferredLeaderNotAvailable = 80, "PREFERRED_LEADER_NOT_AVAILABLE", RETRIABLE;
     /// The group has as many members as it may have.
     GroupMaxSizeReached = 81, "GROUP_MAX_SIZE_REACHED";
     /// Another member has taken over the static member's place.
     FencedInstanceId = 82, "FENCED_INSTANCE_ID";
     /// No replica that may lead is up.
-    EligibleLeadersNotAvailable = 83, "ELIGIBLE_LEADERS_NOT_AVAILABLE";
+    EligibleLeadersNotAvailable = 83, "ELIGIBLE_LEADERS_NOT_AVAILABLE", RETRIABLE;
     /// The partition has the leader that it should have.
     ElectionNotNeeded = 84, "ELECTION_NOT_NEEDED", RETRIABLE;
     /// The partition is not being reassigned.
