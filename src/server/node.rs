@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
-use crate::broker::{self, Broker, GroupCommit};
+use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
 
 /// The node.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Node {
     pub broker: Arc<Broker>,
     /// Makes appends durable; `None` where nothing is to outlive the server.
     pub commit: Option<Arc<GroupCommit>>,
+    /// The coordinator of groups.
+    pub groups: Groups,
     /// The id of this node, from `meta.properties`.
     pub node_id: i32,
     /// The cluster's id, from there too.
@@ -37,12 +39,14 @@ impl Node {
             }
             false => None,
         };
+        let groups = Groups::new(Arc::clone(&broker), commit.clone(), GroupConfig::default())?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,
             cluster_id: meta.cluster_id,
             broker,
             commit,
+            groups,
             metrics: Metrics::default(),
             stopping,
         })

@@ -62,11 +62,16 @@ impl std::fmt::Debug for Groups {
 }
 
 impl Groups {
-    /// The coordinator of a directory's groups. Nothing is read yet.
+    /// The coordinator of a directory's groups; without `commit`, nothing waits for the disk.
+    /// Nothing is read yet.
     ///
     /// # Errors
     /// As the file system says.
-    pub fn new(broker: Arc<Broker>, commit: Arc<GroupCommit>, config: GroupConfig) -> Result<Self> {
+    pub fn new(
+        broker: Arc<Broker>,
+        commit: Option<Arc<GroupCommit>>,
+        config: GroupConfig,
+    ) -> Result<Self> {
         let store = Store::new(broker, commit, &config);
         let shards = (0..store.partitions()?).map(Shard::new).collect();
         Ok(Self {

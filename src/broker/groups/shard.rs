@@ -249,12 +249,15 @@ impl<'a> Locked<'a> {
 
     /// Whether all that was appended is durable.
     pub(super) fn is_durable(&self) -> bool {
-        self.shard.durable.load(Ordering::Acquire) >= self.state.appended
+        self.store.commit.is_none()
+            || self.shard.durable.load(Ordering::Acquire) >= self.state.appended
     }
 
     /// Calls back once all that was appended is durable, with false if it can't be made so.
     pub(super) fn when_durable(&self, done: impl FnOnce(bool) + Send + 'static) {
-        let log = self.state.log.as_ref().expect("what was appended went to a log");
+        let (Some(commit), Some(log)) = (&self.store.commit, &self.state.log) else {
+            return done(true);
+        };
         let (durable, appended) = (Arc::clone(&self.shard.durable), self.state.appended);
         let failures = Arc::clone(&self.store.failures);
         let done = move |result: Result<(), Arc<log::Error>>| {
@@ -266,7 +269,7 @@ impl<'a> Locked<'a> {
             }
             done(result.is_ok());
         };
-        self.store.commit.when_durable(log, Box::new(done));
+        commit.when_durable(log, Box::new(done));
     }
 
     /// Has a gate wait until all that was appended is durable.

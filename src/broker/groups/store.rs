@@ -28,8 +28,8 @@ pub(super) fn partition_of(group: &str, partitions: i32) -> i32 {
 pub(super) struct Store {
     /// The engine.
     pub(super) broker: Arc<Broker>,
-    /// Makes appends durable.
-    pub(super) commit: Arc<GroupCommit>,
+    /// Makes appends durable; `None` where nothing has to be.
+    pub(super) commit: Option<Arc<GroupCommit>>,
     /// What went wrong.
     pub(super) failures: Arc<Failures>,
     name: TopicName,
@@ -38,7 +38,11 @@ pub(super) struct Store {
 
 impl Store {
     /// The store of a directory.
-    pub(super) fn new(broker: Arc<Broker>, commit: Arc<GroupCommit>, config: &GroupConfig) -> Self {
+    pub(super) fn new(
+        broker: Arc<Broker>,
+        commit: Option<Arc<GroupCommit>>,
+        config: &GroupConfig,
+    ) -> Self {
         let name = TopicName::new(OFFSETS_TOPIC).expect("it is a legal name");
         let configs = [
             ("cleanup.policy", "compact".to_owned()),
