@@ -30,6 +30,9 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
         Error::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
         Error::Malformed(_) | Error::NotOneBatch => ErrorCode::CorruptMessage,
         Error::OffsetsExhausted => ErrorCode::UnknownServerError,
+        Error::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
     }
 }
 
