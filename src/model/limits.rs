@@ -21,8 +21,32 @@ pub const TEXT_FILE_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a file that holds a line or two: `partition.metadata`, what a process says of itself.
 pub const SMALL_FILE_BYTES_MAX: u64 = 4096;
 
+/// Milliseconds after which a partition forgets an idempotent producer that is idle. Source: Kafka's
+/// `producer.id.expiration.ms`.
+pub const PRODUCER_ID_EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Milliseconds between two looks for such producers. Source: Kafka's
+/// `producer.id.expiration.check.interval.ms`.
+pub const PRODUCER_ID_SWEEP_MS: i64 = 10 * 60 * 1000;
+
 /// Bytes of arrays and strings that decoding a message may make: this, and eight times its frame …
 pub const DECODED_BYTES_MIN: usize = 64 << 10;
 
 /// … but never more than this.
 pub const DECODED_BYTES_MAX: usize = 32 << 20;
+
+/// Groups of one partition of `__consumer_offsets` that requests may make; those that are read from the log count, and
+/// are never refused. Kafka has no such limit; an id costs a hostile client nothing, and us some 500 bytes.
+pub const GROUPS_PER_PARTITION_MAX: usize = 20_000;
+
+/// Ids of one group that were given out, whose owners did not come back with them yet.
+pub const GROUP_PENDING_MAX: usize = 10_000;
+
+/// Bytes of a client's name that go into the ids of its members.
+pub const MEMBER_NAME_BYTES_MAX: usize = 249;
+
+/// Bytes of what one member says of itself, for all its protocols: all of it is kept.
+pub const MEMBER_METADATA_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of ids and names in the records of groups, whose lengths have 16 bits.
+pub const GROUP_STRING_BYTES_MAX: usize = i16::MAX as usize;

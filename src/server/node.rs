@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
-use crate::broker::{self, Broker, GroupCommit};
+use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
 
 /// The node.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Node {
     pub broker: Arc<Broker>,
     /// Makes appends durable; `None` where nothing is to outlive the server.
     pub commit: Option<Arc<GroupCommit>>,
+    /// The coordinator of groups.
+    pub groups: Groups,
     /// The id of this node, from `meta.properties`.
     pub node_id: i32,
     /// The cluster's id, from there too.
@@ -37,12 +39,14 @@ impl Node {
             }
             false => None,
         };
+        let groups = Groups::new(Arc::clone(&broker), commit.clone(), GroupConfig::default())?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,
             cluster_id: meta.cluster_id,
             broker,
             commit,
+            groups,
             metrics: Metrics::default(),
             stopping,
         })
@@ -54,7 +58,20 @@ impl Node {
 
     /// The metrics as Prometheus takes them.
     pub(super) fn exposition(&self) -> String {
-        self.metrics.exposition()
+        let mut text = self.metrics.exposition();
+        let logs = self.broker.open_logs();
+        let mut partitions: Vec<_> = logs
+            .iter()
+            .filter_map(|log| {
+                let view = log.view().ok()?;
+                Some((log.partition().clone(), view.log_start().0, view.end().0))
+            })
+            .collect();
+        partitions.sort_unstable_by(|(a, ..), (b, ..)| {
+            (&a.topic, a.partition).cmp(&(&b.topic, b.partition))
+        });
+        expose_partitions(&mut text, &partitions);
+        text
     }
 
     /// Makes everything durable and lets go of it.

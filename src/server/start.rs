@@ -14,7 +14,7 @@ use super::api::Advertised;
 use super::connection::Shared;
 use super::incoming::MemoryBudget;
 use super::node::Node;
-use super::{listener, prometheus};
+use super::{group_timers, listener, prometheus};
 use crate::broker::{self, Broker};
 
 /// Threads that requests run on.
@@ -105,6 +105,8 @@ impl Server {
             metrics_address: None,
         };
         server.open_listeners(options, &receiver)?;
+        let timers = group_timers::run(Arc::clone(&server.node), receiver);
+        server.listeners.push(server.runtime.spawn(timers));
         Ok(server)
     }
 

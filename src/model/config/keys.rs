@@ -31,12 +31,16 @@ pub enum ConfigType {
     String = 2,
     /// 32 bits, signed, decimal.
     Int = 3,
+    /// 16 bits, signed, decimal.
+    Short = 4,
     /// 64 bits, signed, decimal.
     Long = 5,
     /// A floating point number.
     Double = 6,
     /// Texts, parted by commas.
     List = 7,
+    /// A text that is never shown.
+    Password = 9,
 }
 
 /// Which values of its type a config takes.
@@ -58,13 +62,26 @@ pub enum Valid {
     False,
 }
 
+/// What a value is checked by: the same for topics and brokers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    pub(super) kind: ConfigType,
+    pub(super) valid: Valid,
+}
+
 impl ConfigKey {
+    pub(super) const fn rule(&self) -> Rule {
+        Rule { name: self.name, kind: self.kind, valid: self.valid }
+    }
+
     /// The row of a key.
     ///
     /// # Errors
     /// [`ConfigError::Unknown`], with keys of a similar name.
     pub fn find(key: &str) -> Result<&'static Self, ConfigError> {
         TOPIC_CONFIG_KEYS.iter().find(|row| row.name == key).ok_or_else(|| ConfigError::Unknown {
+            of: "topic",
             key: key.chars().take(128).collect(),
             close: close_to(key),
         })
@@ -73,17 +90,35 @@ impl ConfigKey {
 
 /// Keys that `key` may have been meant for: broker synonyms, other separators, slips of a finger.
 fn close_to(key: &str) -> Vec<&'static str> {
-    const CLOSE_MAX: usize = 3;
-    let key: String = key.chars().take(64).collect::<String>().to_lowercase().replace('_', ".");
-    let mut close: Vec<(usize, &'static str)> = TOPIC_CONFIG_KEYS
-        .iter()
-        .filter_map(|row| {
-            if row.synonyms.contains(&key.as_str()) {
-                return Some((0, row.name));
-            }
-            let edits = edits_between(key.as_bytes(), row.name.as_bytes());
-            let near = edits <= 1 + row.name.len() / 6;
-            near.then_some((edits, row.name))
+    let key = normal(key);
+    let meant = TOPIC_CONFIG_KEYS.iter().find(|row| row.synonyms.contains(&key.as_str()));
+    let mut close: Vec<_> = meant.map(|row| row.name).into_iter().collect();
+    for name in close_names(&key, TOPIC_CONFIG_KEYS.iter().map(|row| row.name)) {
+        if !close.contains(&name) && close.len() < CLOSE_MAX {
+            close.push(name);
+        }
+    }
+    close
+}
+
+/// Names that may have been meant, at most so many.
+const CLOSE_MAX: usize = 3;
+
+fn normal(key: &str) -> String {
+    key.chars().take(64).collect::<String>().to_lowercase().replace('_', ".")
+}
+
+/// The names that differ from `key` by a slip or two, the nearest first.
+pub(super) fn close_names(
+    key: &str,
+    names: impl Iterator<Item = &'static str>,
+) -> Vec<&'static str> {
+    let key = normal(key);
+    let mut close: Vec<(usize, &'static str)> = names
+        .filter_map(|name| {
+            let edits = edits_between(key.as_bytes(), name.as_bytes());
+            let near = edits <= 1 + name.len() / 6;
+            near.then_some((edits, name))
         })
         .collect();
     close.sort_unstable();

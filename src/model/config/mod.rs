@@ -1,21 +1,30 @@
-//! A topic's configuration: Kafka's keys, types, defaults and ranges.
+//! The configuration of topics and brokers: Kafka's keys, types, defaults and ranges.
 //!
-//! `keys` is the table, `value` reads one text by its row, `topic` is the typed whole. A key is
-//! declared once, in the table; a test holds the typed defaults to the table's.
+//! `keys` and `broker_keys` are the tables, `value` reads one text by its row, `topic` and `broker`
+//! are the typed wholes, `layers` says where a value comes from. A key is declared once, in its
+//! table; a test holds the typed defaults to the table's.
 
+mod broker;
+mod broker_keys;
 mod keys;
+mod layers;
 mod topic;
 mod value;
 
+pub use broker::BrokerConfig;
+pub use broker_keys::{BROKER_CONFIG_KEYS, BrokerConfigKey};
 pub use keys::{ConfigKey, ConfigType, TOPIC_CONFIG_KEYS, Valid};
+pub use layers::{ConfigSource, Layers, Synonym, check_dynamic, check_static};
 pub use topic::{CleanupPolicy, CompressionType, TopicConfig};
 
 /// Why a configuration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Kafka has no such topic config.
-    #[error("unknown topic config {key:?}{}", did_you_mean(.close))]
+    /// There is no such config.
+    #[error("unknown {of} config {key:?}{}", did_you_mean(.close))]
     Unknown {
+        /// Of what: a topic or a broker.
+        of: &'static str,
         /// What was asked for.
         key: String,
         /// Keys that were perhaps meant, the likeliest first.
@@ -31,6 +40,12 @@ pub enum ConfigError {
         /// What the key takes.
         expected: String,
     },
+    /// A config that is no list was to be changed as one.
+    #[error("{0} is no list: nothing can be added to it or taken from it")]
+    NoList(String),
+    /// A broker config that only a restart changes.
+    #[error("broker config {0} cannot be changed while the broker runs")]
+    ReadOnly(&'static str),
     /// Two values that exclude each other.
     #[error("{0}")]
     Conflict(&'static str),
@@ -44,7 +59,7 @@ pub fn validate(key: &str, value: &str) -> Result<(), ConfigError> {
     if key == topic::INTERNAL_SEGMENT_BYTES {
         return topic::internal_segment_bytes(value).map(drop);
     }
-    value::read(ConfigKey::find(key)?, value).map(drop)
+    value::read(ConfigKey::find(key)?.rule(), value).map(drop)
 }
 
 /// Checks that there is such a key.

@@ -155,7 +155,7 @@ impl TopicConfig {
                 continue;
             }
             let row = ConfigKey::find(key)?;
-            config.set(row.name, value::read(row, text)?);
+            config.set(row.name, value::read(row.rule(), text)?);
         }
         if let Some(text) = overrides.get(INTERNAL_SEGMENT_BYTES) {
             config.segment_bytes = internal_segment_bytes(text)?;

@@ -1,6 +1,7 @@
 //! Reads one config's text by its row of the table.
 
-use super::{ConfigError, ConfigKey, ConfigType, Valid};
+use super::keys::Rule;
+use super::{ConfigError, ConfigType, Valid};
 
 /// A text as its type.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,12 +15,12 @@ pub(super) enum Value<'a> {
 }
 
 /// Reads and checks a text; blanks around it do not count, as in Java's `ConfigDef`.
-pub(super) fn read<'a>(row: &'static ConfigKey, text: &'a str) -> Result<Value<'a>, ConfigError> {
-    parse(row.kind, text.trim()).filter(|value| is_valid(row.valid, value)).ok_or_else(|| {
+pub(super) fn read(rule: Rule, text: &str) -> Result<Value<'_>, ConfigError> {
+    parse(rule.kind, text.trim()).filter(|value| is_valid(rule.valid, value)).ok_or_else(|| {
         ConfigError::Invalid {
-            key: row.name,
+            key: rule.name,
             value: text.chars().take(128).collect(),
-            expected: expected(row),
+            expected: expected(&rule),
         }
     })
 }
@@ -29,7 +30,8 @@ fn parse(kind: ConfigType, text: &str) -> Option<Value<'_>> {
         ConfigType::Boolean if text.eq_ignore_ascii_case("true") => Value::Boolean(true),
         ConfigType::Boolean if text.eq_ignore_ascii_case("false") => Value::Boolean(false),
         ConfigType::Boolean => return None,
-        ConfigType::String => Value::Text(text),
+        ConfigType::String | ConfigType::Password => Value::Text(text),
+        ConfigType::Short => Value::Int(text.parse::<i16>().ok()?.into()),
         ConfigType::Int => Value::Int(text.parse().ok()?),
         ConfigType::Long => Value::Long(text.parse().ok()?),
         ConfigType::Double => Value::Double(text.parse().ok()?),
@@ -75,10 +77,11 @@ fn is_replica(pair: &str) -> bool {
 }
 
 /// What the row takes, for an error message.
-fn expected(row: &ConfigKey) -> String {
+fn expected(row: &Rule) -> String {
     let kind = match row.kind {
         ConfigType::Boolean => "true or false",
-        ConfigType::String => "a text",
+        ConfigType::String | ConfigType::Password => "a text",
+        ConfigType::Short => "a whole number of 16 bits",
         ConfigType::Int => "a whole number of 32 bits",
         ConfigType::Long => "a whole number of 64 bits",
         ConfigType::Double => "a number",

@@ -5,17 +5,31 @@
 //! records, for the members of a group) gives a future.
 
 pub(super) mod api_versions;
+mod delete_groups;
+mod describe_groups;
 mod errors;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod produce;
+mod sync_group;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::node::Node;
 use super::outgoing::Output;
+use crate::broker::Reply;
 use crate::protocol::{ErrorCode, Request, Response};
 
 /// Who asks, and how.
@@ -77,7 +91,34 @@ pub(super) fn answer(context: &Context<'_>, session: &mut Session, request: Requ
         Request::ListOffsets(request) => slow(|| list_offsets::handle(context, request)).into(),
         Request::Metadata(request) => slow(|| metadata::handle(context, &request)).into(),
         Request::ApiVersions(request) => api_versions::handle(context, &request).into(),
+        Request::OffsetCommit(request) => offset_commit::handle(context, request),
+        Request::OffsetFetch(request) => slow(|| offset_fetch::handle(context, request)),
+        Request::FindCoordinator(request) => find_coordinator::handle(context, request).into(),
+        Request::JoinGroup(request) => slow(|| join_group::handle(context, &request)),
+        Request::Heartbeat(request) => heartbeat::handle(context, &request).into(),
+        Request::LeaveGroup(request) => leave_group::handle(context, request).into(),
+        Request::SyncGroup(request) => sync_group::handle(context, &request),
+        Request::DescribeGroups(request) => {
+            slow(|| describe_groups::handle(context, request)).into()
+        }
+        Request::ListGroups(request) => slow(|| list_groups::handle(context, &request)).into(),
+        Request::DeleteGroups(request) => slow(|| delete_groups::handle(context, request)),
+        Request::OffsetDelete(request) => slow(|| offset_delete::handle(context, request)),
         _ => Answer::Close("not served yet"),
+    }
+}
+
+/// An answer that comes through a callback, perhaps before the callback's taker returns.
+fn later<T: Into<Response> + Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Answer {
+    let (sender, mut receiver) = oneshot::channel();
+    // A connection that is closed by then wants no answer.
+    ask(Box::new(move |response| drop(sender.send(response))));
+    match receiver.try_recv() {
+        Ok(response) => Answer::Ready(Output::from(response)),
+        Err(_) => Answer::Waits(Box::pin(async move {
+            let response: Option<T> = receiver.await.ok();
+            response.map(Output::from)
+        })),
     }
 }
 
