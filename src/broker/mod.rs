@@ -6,30 +6,42 @@
 //!
 //! Locks, in the order in which they are taken: owner, catalog, partition, checkpoints.
 
+mod alter;
 mod catalog;
+mod create;
+mod delete;
+mod describe;
 mod durable;
 mod error;
 mod groups;
 mod holders;
 mod home;
 mod index;
+mod internal;
 mod meta;
 mod offsets;
 mod produce;
+mod producer_ids;
+mod settings;
 mod topics;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use alter::{ConfigChange, ConfigOwner, KeyChange};
 pub use catalog::Topic;
+pub use create::NewTopic;
+pub use delete::Deletions;
+pub use describe::PartitionFacts;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
 pub use groups::{Client, GroupConfig, Groups, Now, OFFSETS_TOPIC, Reply, Waker};
 pub use home::{Access, Home};
+pub use internal::InternalTopic;
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
-pub use topics::{NewTopic, PartitionFacts, TopicInfo};
+pub use topics::TopicInfo;
 
 use crate::clock::Clock;
 use crate::log::{Appended, Notice, Owned, PartitionLog, Place};
@@ -46,6 +58,8 @@ pub struct Broker {
     clock: Arc<dyn Clock>,
     logs: Mutex<HashMap<TopicPartition, Opened>>,
     index: index::TopicIndex,
+    static_configs: BTreeMap<String, String>,
+    producer_ids: producer_ids::ProducerIds,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -65,6 +79,8 @@ impl Broker {
             clock,
             logs: Mutex::default(),
             index: index::TopicIndex::default(),
+            static_configs: BTreeMap::new(),
+            producer_ids: producer_ids::ProducerIds::default(),
         }
     }
 
@@ -94,6 +110,12 @@ impl Broker {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The logs that were used.
+    #[must_use]
+    pub fn open_logs(&self) -> Vec<Arc<PartitionLog>> {
+        self.logs().values().map(|opened| Arc::clone(&opened.log)).collect()
+    }
+
     /// The log of a partition.
     ///
     /// # Errors
@@ -110,6 +132,13 @@ impl Broker {
         let log =
             Arc::new(PartitionLog::new(self.place(topic, tp.clone()), Arc::clone(&topic.config)));
         logs.insert(tp, Opened { topic: topic.id, log: Arc::clone(&log) });
+        drop(logs);
+        // Its configs may have been changed since the caller found the topic.
+        if let Ok(Some(now)) = self.topic_named(&topic.name)
+            && now.id == topic.id
+        {
+            log.set_config(Arc::clone(&now.config));
+        }
         Ok(log)
     }
 

@@ -79,7 +79,7 @@ impl Broker {
                 log.append(bytes, now_ms)?
             }
         };
-        Ok(Produced { appended, log_append_time_ms: stamped.then_some(now_ms) })
+        Ok(Produced { appended, log_append_time_ms: stamped.then_some(appended.max_timestamp) })
     }
 }
 

@@ -71,10 +71,15 @@ impl PartitionLog {
             return Err(Error::LargerThanSegment { size: batch.len(), max });
         }
         self.with_writer(now_ms, |place, owned, writer| {
+            if let Some(sent) = &sizes.producer
+                && let Some(duplicate) = writer.check_producer(place, sent, now_ms)?
+            {
+                return Ok(writer.duplicate(&duplicate));
+            }
             if writer.is_full(&sizes, &config, now_ms) {
                 writer.roll(place, owned, &config, now_ms)?;
             }
-            writer.append(batch, &sizes, &config)
+            writer.append(batch, &sizes, &config, now_ms)
         })
     }
 
@@ -109,7 +114,9 @@ impl PartitionLog {
         if files.is_empty() {
             return Ok(());
         }
-        self.with_writer(now_ms, |place, owned, writer| writer.note_synced(place, owned, &synced))
+        self.with_writer(now_ms, |place, owned, writer| {
+            writer.note_synced(place, owned, &synced, now_ms)
+        })
     }
 
     /// Makes all durable for a clean stop, as Kafka leaves it: the recovery point is at the end, in
@@ -120,7 +127,7 @@ impl PartitionLog {
     pub fn close(&self, now_ms: i64) -> Result<()> {
         self.sync(now_ms)?;
         let config = self.config();
-        self.with_writer(now_ms, |place, owned, writer| writer.close(place, owned, &config))
+        self.with_writer(now_ms, |place, owned, writer| writer.close(place, owned, &config, now_ms))
     }
 
     /// Opens the log to append to, and makes it whole if it has to be.
@@ -174,7 +181,9 @@ impl PartitionLog {
         let interval = bytes_of(self.config().index_interval_bytes);
         let refreshed = match known {
             // What it wrote and has not synced is forgotten with it.
-            Some(writer) => writer.refresh(place, interval).inspect_err(|_| self.doubt())?,
+            Some(writer) => {
+                writer.refresh(place, interval, now_ms).inspect_err(|_| self.doubt())?
+            }
             None => None,
         };
         if let Some(writer) = refreshed {

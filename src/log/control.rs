@@ -26,7 +26,7 @@ use crate::model::Offset;
 use crate::storage::{self, File, FileId, Open, Result, Storage};
 
 const MAGIC: [u8; 4] = *b"RNLC";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const SLOT_BYTES: usize = 512;
 const PREFIX_BYTES: usize = 12;
 
@@ -75,8 +75,8 @@ pub struct State {
     pub suspect: bool,
     /// A roll was begun: the active segment is closed, and the next one's files may be there.
     pub rolling: bool,
-    /// Digest of the idempotent producers' state at the end offset; 0 if there are none.
-    pub producers_digest: u64,
+    /// There may be batches of producers with an id. Where there are none, nobody looks for any.
+    pub has_producers: bool,
 }
 
 impl State {
@@ -104,7 +104,7 @@ impl State {
             leader_epoch: 0,
             suspect: false,
             rolling: false,
-            producers_digest: 0,
+            has_producers: false,
         }
     }
 

@@ -99,6 +99,32 @@ pub enum Error {
     /// The bytes to append are less or more than one batch.
     #[error("the bytes to append are not one whole batch")]
     NotOneBatch,
+    /// A producer's batch does not follow the last one that it sent. Source: KIP-98.
+    #[error("producer {producer_id} sent sequence {found}, where {expected} must come")]
+    OutOfOrderSequence {
+        /// The producer.
+        producer_id: i64,
+        /// Base sequence of its batch.
+        found: i32,
+        /// The sequence that would be right.
+        expected: i32,
+    },
+    /// A producer that another one with the same id has taken the place of. Source: KIP-98.
+    #[error("producer {producer_id} has epoch {current} by now, not {found}")]
+    InvalidProducerEpoch {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of its batch.
+        found: i16,
+        /// The epoch that the log knows.
+        current: i16,
+    },
+    /// A batch in a transaction that was not begun here, or beside one that was. Source: KIP-98.
+    #[error("producer {producer_id} is not in a state for such a batch, by its transactions")]
+    InvalidTxnState {
+        /// The producer.
+        producer_id: i64,
+    },
     /// No offset is left.
     #[error("the partition has no offsets left")]
     OffsetsExhausted,

@@ -12,9 +12,10 @@ use super::control::State;
 use super::epochs::LeaderEpochs;
 use super::error::{Fault, Result};
 use super::leftovers::finish_replacements;
-use super::names::{self, INDEX, LOG, TIME_INDEX};
+use super::names::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
 use super::partition::{Notice, Owned, Place};
 use super::segment::{Segment, list_segments, path_in};
+use super::snapshot::remove_past;
 use super::suspect::rewrite;
 use super::walk::{SegmentFacts, walk_segment};
 use crate::model::Offset;
@@ -127,6 +128,7 @@ pub(super) fn recover(
         now_ms,
         recovery_point,
         epoch: epochs.latest(),
+        has_producers: false,
         epochs,
         notices,
     };
@@ -136,7 +138,10 @@ pub(super) fn recover(
         let (segment, facts, is_cut) = recovery.segment(segments[number], later)?;
         if is_cut || later.is_empty() {
             let log_start = log_start.max(segments[0]);
-            return Ok((recovery.state(&facts, segment.base_offset, log_start), segment));
+            let state = recovery.state(&facts, segment.base_offset, log_start);
+            let end = Offset(state.end_offset);
+            remove_past(&*place.storage, &place.dir, end)?;
+            return Ok((state, segment));
         }
         number += 1;
     }
@@ -166,6 +171,7 @@ struct Recovery<'p> {
     epochs: LeaderEpochs,
     /// The epoch that appends are to be made in.
     epoch: i32,
+    has_producers: bool,
     notices: &'p mut Vec<Notice>,
 }
 
@@ -186,6 +192,7 @@ impl Recovery<'_> {
         }
         segment.rewrite_indexes(&facts.offsets, &facts.times)?;
         self.epoch = self.epoch.max(facts.leader_epoch);
+        self.has_producers |= facts.has_producers;
         if is_cut {
             self.begin_epoch(facts.end_offset)?;
             self.cut(&segment, facts.end_position, later)?;
@@ -238,7 +245,7 @@ impl Recovery<'_> {
         for base in later.iter().rev() {
             let name = names::segment_file(*base, LOG);
             storage.rename(&path_in(&place.dir, &name), &format!("{kept}/{name}.{now_ms}"))?;
-            for suffix in [INDEX, TIME_INDEX] {
+            for suffix in [INDEX, TIME_INDEX, TXN_INDEX] {
                 let index = path_in(&place.dir, &names::segment_file(*base, suffix));
                 storage::found(storage.remove_file(&index))?;
             }
@@ -285,6 +292,7 @@ impl Recovery<'_> {
             time_slots: last.times.len() as u64,
             last_indexed_timestamp: last.last_indexed_timestamp(),
             leader_epoch: self.epoch,
+            has_producers: self.has_producers,
             ..State::fresh(active_base, self.now_ms.unsigned_abs(), self.now_ms)
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct SegmentFacts {
     pub(super) first_timestamp: i64,
     /// Highest leader epoch of the batches, -1 if there is none.
     pub(super) leader_epoch: i32,
+    /// A batch was of a producer with an id.
+    pub(super) has_producers: bool,
     /// Bytes of batches since the last index entry.
     pub(super) bytes_since_index: u64,
     /// What `.index` must hold.
@@ -44,6 +46,7 @@ impl SegmentFacts {
             max_timestamp_offset: base,
             first_timestamp: -1,
             leader_epoch: -1,
+            has_producers: false,
             bytes_since_index: 0,
             offsets: Vec::new(),
             times: Vec::new(),
@@ -71,6 +74,7 @@ impl SegmentFacts {
             self.max_timestamp_offset = batch.last_offset();
         }
         self.leader_epoch = self.leader_epoch.max(batch.leader_epoch());
+        self.has_producers |= batch.producer_id() >= 0;
         if self.bytes_since_index > index_interval_bytes {
             self.offsets.push(OffsetEntry { relative_offset, position: position as u32 });
             self.push_time();

@@ -12,6 +12,7 @@ use super::control::{ControlFile, Reading, State};
 use super::error::{Error, Result};
 use super::index::{self, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use super::partition::{Notice, Owned, Place};
+use super::producers::{Producers, SentBatch, StoredBatch};
 use super::recovery::recover;
 use super::segment::Segment;
 use super::walk::walk_segment;
@@ -39,6 +40,8 @@ pub(super) struct Writer {
     active_id: FileId,
     /// Files that this process wrote and has not synced.
     unsynced: Vec<Arc<dyn File>>,
+    /// The producers, once they were asked for; as of the end, or behind it.
+    pub(super) producers: Option<Producers>,
 }
 
 /// What an append needs to know of a batch.
@@ -46,6 +49,7 @@ pub(super) struct BatchSizes {
     bytes: u64,
     offsets: i64,
     max_timestamp: i64,
+    pub(super) producer: Option<SentBatch>,
 }
 
 impl BatchSizes {
@@ -59,6 +63,7 @@ impl BatchSizes {
                     bytes: bytes.len() as u64,
                     offsets,
                     max_timestamp: batch.max_timestamp(),
+                    producer: SentBatch::of(&batch),
                 })
             }
             _ => Err(Error::NotOneBatch),
@@ -94,7 +99,7 @@ impl Writer {
             let mut writer = Self::new(control.clone(), sequence, state, active)?;
             writer.state.suspect |= in_doubt;
             if writer.heal(place, notices)? {
-                writer.take_over_tail(interval)?;
+                writer.take_over_tail(place, interval, now_ms)?;
                 writer.complete_indexes(interval)?;
                 return Ok(writer);
             }
@@ -102,6 +107,7 @@ impl Writer {
         let (mut state, active) = recover(place, owned, interval, durable, now_ms, notices)?;
         state.generation = state.generation.max(generation + 1);
         let mut writer = Self::new(control, sequence, state, active)?;
+        writer.find_producers(place, false, now_ms)?;
         place.store_recovery_point(owned, Offset(writer.state.recovery_point))?;
         writer.publish()?;
         Ok(writer)
@@ -109,12 +115,17 @@ impl Writer {
 
     fn new(control: ControlFile, sequence: u64, state: State, active: Segment) -> Result<Self> {
         let active_id = active.log.metadata()?.id;
-        let (published, unsynced) = (state.clone(), Vec::new());
-        Ok(Self { control, sequence, published, state, active, active_id, unsynced })
+        let (published, unsynced, producers) = (state.clone(), Vec::new(), None);
+        Ok(Self { control, sequence, published, state, active, active_id, unsynced, producers })
     }
 
     /// Learns what other processes did since; `None` if the log must be opened anew.
-    pub(super) fn refresh(mut self, place: &Place, interval: u64) -> Result<Option<Self>> {
+    pub(super) fn refresh(
+        mut self,
+        place: &Place,
+        interval: u64,
+        now_ms: i64,
+    ) -> Result<Option<Self>> {
         let control = storage::found(place.storage.metadata(place.control_path()))?;
         if control.is_none_or(|metadata| metadata.id != self.control.id()) {
             return Ok(None);
@@ -126,10 +137,13 @@ impl Writer {
         let sequence = reading.sequence();
         match reading.trusted(&metadata) {
             Some(state) if state.active_base == self.state.active_base && !state.suspect => {
+                if state.generation != self.state.generation {
+                    self.producers = None;
+                }
                 self.published.clone_from(&state);
                 self.state = state;
                 self.sequence = sequence;
-                self.take_over_tail(interval)?;
+                self.take_over_tail(place, interval, now_ms)?;
                 Ok(Some(self))
             }
             _ => Ok(None),
@@ -138,7 +152,7 @@ impl Writer {
 
     /// Deals with what a writer left that died before it published: whole batches are taken over,
     /// the rest is cut off. Nothing of it was acknowledged.
-    fn take_over_tail(&mut self, interval: u64) -> Result<()> {
+    fn take_over_tail(&mut self, place: &Place, interval: u64, now_ms: i64) -> Result<()> {
         let len = self.active.log.metadata()?.len;
         if len == self.state.end_position {
             return Ok(());
@@ -158,6 +172,9 @@ impl Writer {
                 state.first_timestamp = facts.first_timestamp;
             }
             self.remember_unsynced();
+            if facts.has_producers {
+                self.find_producers(place, true, now_ms)?;
+            }
         }
         if len > self.state.end_position {
             self.active.log.set_len(self.state.end_position)?;
@@ -200,6 +217,9 @@ impl Writer {
         self.keep_indexes(place, config)?;
         self.index_time()?;
         self.active.finish(self.state.offset_slots, self.state.time_slots)?;
+        if self.state.has_producers {
+            self.snapshot(place, now_ms)?;
+        }
         // From here on files of the new segment may be there. Should this writer die, the next one
         // must not append to the old segment any more: the two would overlap.
         self.state.rolling = true;
@@ -215,7 +235,7 @@ impl Writer {
             log_start_offset: self.state.log_start_offset,
             first_open_transaction: self.state.first_open_transaction,
             leader_epoch: self.state.leader_epoch,
-            producers_digest: self.state.producers_digest,
+            has_producers: self.producers.as_ref().is_some_and(|known| !known.is_empty()),
             ..State::fresh(base, self.state.generation + 1, now_ms)
         };
         self.publish_as(&state, next_id)?;
@@ -232,6 +252,7 @@ impl Writer {
         bytes: &mut [u8],
         sizes: &BatchSizes,
         config: &TopicConfig,
+        now_ms: i64,
     ) -> Result<Appended> {
         let base_offset = Offset(self.state.end_offset);
         let last_offset = base_offset + (sizes.offsets - 1);
@@ -251,9 +272,11 @@ impl Writer {
             self.state.bytes_since_index = 0;
         }
         self.state.bytes_since_index += sizes.bytes;
+        self.state.has_producers |= sizes.producer.is_some();
         self.state.end_offset = last_offset.next().0;
         self.state.end_position += sizes.bytes;
         self.publish()?;
+        self.follow(sizes.producer.as_ref(), base_offset, now_ms);
         self.start_writeback(position);
         let log_start_offset = Offset(self.state.log_start_offset);
         Ok(Appended {
@@ -263,6 +286,17 @@ impl Writer {
             is_duplicate: false,
             max_timestamp: sizes.max_timestamp,
         })
+    }
+
+    /// The answer to a batch that is in the log already.
+    pub(super) fn duplicate(&self, batch: &StoredBatch) -> Appended {
+        Appended {
+            base_offset: batch.base_offset(),
+            last_offset: batch.last_offset,
+            log_start_offset: Offset(self.state.log_start_offset),
+            is_duplicate: true,
+            max_timestamp: batch.timestamp,
+        }
     }
 
     /// Notes the largest timestamp of a batch that was written at a position.
@@ -311,7 +345,7 @@ impl Writer {
         Ok(())
     }
 
-    fn remember_unsynced(&mut self) {
+    pub(super) fn remember_unsynced(&mut self) {
         if !self.unsynced.iter().any(|file| Arc::ptr_eq(file, &self.active.log)) {
             self.unsynced.push(Arc::clone(&self.active.log));
         }
@@ -330,7 +364,11 @@ impl Writer {
         place: &Place,
         owned: &Owned,
         config: &TopicConfig,
+        now_ms: i64,
     ) -> Result<()> {
+        if self.state.has_producers {
+            self.snapshot(place, now_ms)?;
+        }
         let end = Offset(self.state.end_offset);
         if Offset(self.state.recovery_point) == end && place.recovery_point()? == end {
             return Ok(());
@@ -352,6 +390,7 @@ impl Writer {
         place: &Place,
         owned: &Owned,
         synced: &Synced,
+        now_ms: i64,
     ) -> Result<()> {
         if owned.exclusive {
             self.keep_control(place)?;
@@ -365,6 +404,9 @@ impl Writer {
         if synced.position - state.checkpoint_position >= CHECKPOINT_INTERVAL_BYTES {
             state.checkpoint_position = synced.position;
             place.store_recovery_point(owned, Offset(synced.offset))?;
+            if self.state.has_producers {
+                self.snapshot(place, now_ms)?;
+            }
         }
         self.publish()
     }

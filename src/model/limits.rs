@@ -21,6 +21,14 @@ pub const TEXT_FILE_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a file that holds a line or two: `partition.metadata`, what a process says of itself.
 pub const SMALL_FILE_BYTES_MAX: u64 = 4096;
 
+/// Milliseconds after which a partition forgets an idempotent producer that is idle. Source: Kafka's
+/// `producer.id.expiration.ms`.
+pub const PRODUCER_ID_EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Milliseconds between two looks for such producers. Source: Kafka's
+/// `producer.id.expiration.check.interval.ms`.
+pub const PRODUCER_ID_SWEEP_MS: i64 = 10 * 60 * 1000;
+
 /// Bytes of arrays and strings that decoding a message may make: this, and eight times its frame …
 pub const DECODED_BYTES_MIN: usize = 64 << 10;
 

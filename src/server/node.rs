@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
 use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
 
@@ -58,7 +58,20 @@ impl Node {
 
     /// The metrics as Prometheus takes them.
     pub(super) fn exposition(&self) -> String {
-        self.metrics.exposition()
+        let mut text = self.metrics.exposition();
+        let logs = self.broker.open_logs();
+        let mut partitions: Vec<_> = logs
+            .iter()
+            .filter_map(|log| {
+                let view = log.view().ok()?;
+                Some((log.partition().clone(), view.log_start().0, view.end().0))
+            })
+            .collect();
+        partitions.sort_unstable_by(|(a, ..), (b, ..)| {
+            (&a.topic, a.partition).cmp(&(&b.topic, b.partition))
+        });
+        expose_partitions(&mut text, &partitions);
+        text
     }
 
     /// Makes everything durable and lets go of it.

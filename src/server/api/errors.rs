@@ -29,7 +29,13 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
         Error::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         Error::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
         Error::Malformed(_) | Error::NotOneBatch => ErrorCode::CorruptMessage,
+        Error::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
         Error::OffsetsExhausted => ErrorCode::UnknownServerError,
+        Error::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
     }
 }
 

@@ -1,0 +1,460 @@
+//! What a partition remembers of its idempotent producers: enough to take each batch once.
+//!
+//! A producer numbers its records in each partition and sends a batch again until it is answered.
+//! The log keeps the last five batches of each, as many as a client has on the way at once: one
+//! that is there already is answered with the offsets that it has, one that does not follow the
+//! last is refused. All of it can be found out from the batches in the log; a
+//! [snapshot](super::snapshot) saves the reading. Transactions are followed too: the earliest that
+//! is open bounds what readers of committed records see.
+//!
+//! Source: KIP-98 and Kafka's `ProducerStateManager`, `ProducerStateEntry`, `ProducerAppendInfo`.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::error::{Error, Result};
+use crate::model::{Offset, limits};
+use crate::record::{Batch, CorruptBatch, Decompressor};
+
+/// Batches of a producer that are remembered. Source: Kafka's `ProducerStateEntry`.
+const BATCHES_KEPT: usize = 5;
+/// The sequence before the first.
+const NO_SEQUENCE: i32 = -1;
+/// The kinds of markers that end a transaction. Source: Kafka's `ControlRecordType`.
+const ABORT: u8 = 0;
+const COMMIT: u8 = 1;
+/// Bytes that the record of a marker may have: there are two small fields in it.
+const MARKER_BYTES_MAX: usize = 1 << 10;
+
+/// A batch of an idempotent producer, without its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SentBatch {
+    pub(super) producer_id: i64,
+    pub(super) producer_epoch: i16,
+    pub(super) base_sequence: i32,
+    pub(super) last_sequence: i32,
+    /// Last offset minus base offset.
+    pub(super) offset_delta: i32,
+    /// Largest timestamp, in milliseconds.
+    pub(super) max_timestamp: i64,
+    pub(super) is_transactional: bool,
+    pub(super) is_control: bool,
+}
+
+impl SentBatch {
+    /// What a batch says of its producer; `None` if it has none.
+    pub(super) fn of(batch: &Batch<'_>) -> Option<Self> {
+        let attributes = batch.attributes();
+        (batch.producer_id() >= 0).then(|| Self {
+            producer_id: batch.producer_id(),
+            producer_epoch: batch.producer_epoch(),
+            base_sequence: batch.base_sequence(),
+            last_sequence: batch.last_sequence(),
+            offset_delta: batch.last_offset_delta(),
+            max_timestamp: batch.max_timestamp(),
+            is_transactional: attributes.is_transactional(),
+            is_control: attributes.is_control(),
+        })
+    }
+}
+
+/// A batch of a producer, as it stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StoredBatch {
+    pub(super) last_sequence: i32,
+    pub(super) last_offset: Offset,
+    /// Last offset minus base offset.
+    pub(super) offset_delta: i32,
+    /// Largest timestamp, in milliseconds.
+    pub(super) timestamp: i64,
+}
+
+impl StoredBatch {
+    pub(super) fn base_offset(&self) -> Offset {
+        self.last_offset + -i64::from(self.offset_delta)
+    }
+
+    /// Sequences wrap from `i32::MAX` to 0.
+    fn base_sequence(&self) -> i32 {
+        let wrapped = i64::from(self.last_sequence) - i64::from(self.offset_delta);
+        let first = if wrapped < 0 { wrapped + i64::from(i32::MAX) + 1 } else { wrapped };
+        first as i32
+    }
+}
+
+/// What is known of one producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Producer {
+    pub(super) epoch: i16,
+    /// Of the coordinator that wrote the last marker; -1 before one.
+    pub(super) coordinator_epoch: i32,
+    /// Largest timestamp of its last batch, in milliseconds.
+    pub(super) last_timestamp: i64,
+    /// The first offset of its transaction that is open.
+    pub(super) transaction_start: Option<Offset>,
+    /// The last ones, oldest first.
+    batches: VecDeque<StoredBatch>,
+    /// When it was last heard of, in milliseconds, by the clock.
+    seen_ms: i64,
+}
+
+impl Producer {
+    /// A producer of which one batch at most is known, as a snapshot has it.
+    pub(super) fn of_snapshot(
+        epoch: i16,
+        coordinator_epoch: i32,
+        last_timestamp: i64,
+        transaction_start: Option<Offset>,
+        last: Option<StoredBatch>,
+    ) -> Self {
+        let batches = last.into_iter().collect();
+        let seen_ms = last_timestamp;
+        Self { epoch, coordinator_epoch, last_timestamp, transaction_start, batches, seen_ms }
+    }
+
+    /// Its last batch, if any is remembered.
+    pub(super) fn last(&self) -> Option<&StoredBatch> {
+        self.batches.back()
+    }
+
+    fn last_sequence(&self) -> i32 {
+        self.last().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
+    }
+
+    fn duplicate(&self, sent: &SentBatch) -> Option<StoredBatch> {
+        let same = |batch: &&StoredBatch| {
+            (batch.base_sequence(), batch.last_sequence) == (sent.base_sequence, sent.last_sequence)
+        };
+        let batch = self.batches.iter().find(same).copied();
+        batch.filter(|_| self.epoch == sent.producer_epoch)
+    }
+
+    /// Another epoch begins: what came before it counts no more.
+    fn set_epoch(&mut self, epoch: i16) {
+        if self.epoch != epoch {
+            self.batches.clear();
+            self.epoch = epoch;
+        }
+    }
+
+    fn is_idle(&self, now_ms: i64) -> bool {
+        let last_ms = self.last_timestamp.max(self.seen_ms);
+        self.transaction_start.is_none()
+            && now_ms.saturating_sub(last_ms) >= limits::PRODUCER_ID_EXPIRATION_MS
+    }
+}
+
+/// One producer, as an administrator sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProducerInfo {
+    /// Its id.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// Sequence of its last record; -1 if none is known.
+    pub last_sequence: i32,
+    /// Largest timestamp of its last batch, in milliseconds.
+    pub last_timestamp: i64,
+    /// Epoch of the coordinator that wrote its last marker; -1 before one.
+    pub coordinator_epoch: i32,
+    /// The first offset of its transaction that is open.
+    pub transaction_start: Option<Offset>,
+}
+
+/// The producers of a partition, as of an offset.
+#[derive(Debug, Default)]
+pub(super) struct Producers {
+    by_id: HashMap<i64, Producer>,
+    /// Transactions that are open, by first offset.
+    open: BTreeSet<(Offset, i64)>,
+    /// Every batch below is in here.
+    end: Offset,
+    /// When idle ones were last forgotten, in milliseconds.
+    swept_ms: i64,
+}
+
+impl Producers {
+    /// None, as of an offset.
+    pub(super) fn none(end: Offset) -> Self {
+        Self { end, ..Self::default() }
+    }
+
+    /// Those of a snapshot that was written at `written_ms`, as of its offset.
+    pub(super) fn of_snapshot(
+        end: Offset,
+        entries: Vec<(i64, Producer)>,
+        written_ms: i64,
+        now_ms: i64,
+    ) -> Self {
+        let mut producers = Self { swept_ms: now_ms, ..Self::none(end) };
+        for (id, mut producer) in entries {
+            // A record's timestamp is its producer's word; the file is no older than what it tells of.
+            producer.seen_ms = producer.seen_ms.max(written_ms.min(now_ms));
+            if !producer.is_idle(now_ms) {
+                producers.open.extend(producer.transaction_start.map(|start| (start, id)));
+                producers.by_id.insert(id, producer);
+            }
+        }
+        producers
+    }
+
+    /// Every batch below is in here.
+    pub(super) const fn end(&self) -> Offset {
+        self.end
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The first offset of the earliest transaction that is open; `i64::MAX` if none is.
+    pub(super) fn first_open(&self) -> i64 {
+        self.open.first().map_or(i64::MAX, |(start, _)| start.0)
+    }
+
+    /// Each with its id, in order of the ids.
+    pub(super) fn entries(&self) -> Vec<(i64, &Producer)> {
+        let mut entries: Vec<_> = self.by_id.iter().map(|(id, producer)| (*id, producer)).collect();
+        entries.sort_unstable_by_key(|(id, _)| *id);
+        entries
+    }
+
+    /// Each as an administrator sees it, in order of the ids.
+    pub(super) fn infos(&self) -> Vec<ProducerInfo> {
+        let info = |(producer_id, producer): (i64, &Producer)| ProducerInfo {
+            producer_id,
+            producer_epoch: producer.epoch,
+            last_sequence: producer.last_sequence(),
+            last_timestamp: producer.last_timestamp,
+            coordinator_epoch: producer.coordinator_epoch,
+            transaction_start: producer.transaction_start,
+        };
+        self.entries().into_iter().map(info).collect()
+    }
+
+    /// Whether a batch that a client sent may be appended: an error if not, the batch that is in
+    /// the log if it is there already.
+    pub(super) fn check(&self, sent: &SentBatch) -> Result<Option<StoredBatch>> {
+        let (producer_id, found) = (sent.producer_id, sent.base_sequence);
+        if sent.is_control || sent.is_transactional {
+            // No coordinator has begun a transaction here.
+            return Err(Error::InvalidTxnState { producer_id });
+        }
+        if found < 0 {
+            return Err(Error::OutOfOrderSequence { producer_id, found, expected: 0 });
+        }
+        let Some(producer) = self.by_id.get(&producer_id) else {
+            // A new one, or one that was forgotten: it may go on where it is.
+            return Ok(None);
+        };
+        if let Some(duplicate) = producer.duplicate(sent) {
+            return Ok(Some(duplicate));
+        }
+        let (epoch, current) = (sent.producer_epoch, producer.epoch);
+        if epoch < current {
+            return Err(Error::InvalidProducerEpoch { producer_id, found: epoch, current });
+        }
+        let expected = match producer.last_sequence() {
+            last if epoch == current && last < i32::MAX => last + 1,
+            _ => 0,
+        };
+        if found != expected {
+            return Err(Error::OutOfOrderSequence { producer_id, found, expected });
+        }
+        if producer.transaction_start.is_some() {
+            return Err(Error::InvalidTxnState { producer_id });
+        }
+        Ok(None)
+    }
+
+    /// Takes note of a batch that stands in the log from `base_offset` on. It is not checked: what
+    /// is in the log is so. `coordinator_epoch` is what the marker says that it holds, if any.
+    pub(super) fn follow(
+        &mut self,
+        sent: &SentBatch,
+        base_offset: Offset,
+        coordinator_epoch: Option<i32>,
+        seen_ms: i64,
+    ) {
+        let id = sent.producer_id;
+        let last_offset = base_offset + i64::from(sent.offset_delta);
+        self.end = last_offset.next();
+        if sent.is_control && coordinator_epoch.is_none() {
+            // Compaction has removed the marker, and the whole transaction before it.
+            return;
+        }
+        let unknown = Producer::of_snapshot(sent.producer_epoch, -1, -1, None, None);
+        let producer = self.by_id.entry(id).or_insert(unknown);
+        producer.set_epoch(sent.producer_epoch);
+        producer.last_timestamp = sent.max_timestamp;
+        producer.seen_ms = seen_ms;
+        if let Some(coordinator_epoch) = coordinator_epoch {
+            producer.coordinator_epoch = coordinator_epoch;
+            if let Some(start) = producer.transaction_start.take() {
+                self.open.remove(&(start, id));
+            }
+            return;
+        }
+        if producer.batches.len() == BATCHES_KEPT {
+            producer.batches.pop_front();
+        }
+        producer.batches.push_back(StoredBatch {
+            last_sequence: sent.last_sequence,
+            last_offset,
+            offset_delta: sent.offset_delta,
+            timestamp: sent.max_timestamp,
+        });
+        if sent.is_transactional && producer.transaction_start.is_none() {
+            producer.transaction_start = Some(base_offset);
+            self.open.insert((base_offset, id));
+        }
+    }
+
+    /// Takes note of batches without a producer, up to an offset.
+    pub(super) fn pass_to(&mut self, end: Offset) {
+        self.end = end;
+    }
+
+    /// Forgets those that have been idle for too long, unless that was done not long ago.
+    pub(super) fn sweep(&mut self, now_ms: i64) {
+        if now_ms.saturating_sub(self.swept_ms) >= limits::PRODUCER_ID_SWEEP_MS {
+            self.forget_idle(now_ms);
+        }
+    }
+
+    /// Forgets those that have been idle for too long.
+    pub(super) fn forget_idle(&mut self, now_ms: i64) {
+        self.swept_ms = now_ms;
+        self.by_id.retain(|_, producer| !producer.is_idle(now_ms));
+    }
+}
+
+/// The coordinator epoch that the marker in a control batch says; `None` where the batch holds
+/// none any more, or one of another kind. Source: Kafka's `EndTransactionMarker`.
+pub(super) fn coordinator_epoch(
+    batch: &Batch<'_>,
+) -> std::result::Result<Option<i32>, CorruptBatch> {
+    if !batch.attributes().is_control() {
+        return Ok(None);
+    }
+    let mut scratch = Decompressor::new(MARKER_BYTES_MAX);
+    let Some(record) = batch.records(&mut scratch)?.next().transpose()? else {
+        return Ok(None);
+    };
+    let is_end = matches!(record.key, Some([0, 0, 0, ABORT | COMMIT, ..]));
+    Ok(match record.value {
+        Some([_, _, a, b, c, d, ..]) if is_end => Some(i32::from_be_bytes([*a, *b, *c, *d])),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(epoch: i16, base_sequence: i32, count: i32) -> SentBatch {
+        SentBatch {
+            producer_id: 7,
+            producer_epoch: epoch,
+            base_sequence,
+            last_sequence: ((i64::from(base_sequence) + i64::from(count) - 1) % (1 << 31)) as i32,
+            offset_delta: count - 1,
+            max_timestamp: 1000,
+            is_transactional: false,
+            is_control: false,
+        }
+    }
+
+    fn told(producers: &Producers, sent: &SentBatch) -> String {
+        match producers.check(sent) {
+            Ok(None) => "append".to_owned(),
+            Ok(Some(batch)) => format!("at {}", batch.base_offset()),
+            Err(Error::OutOfOrderSequence { expected, .. }) => format!("{expected} must come"),
+            Err(Error::InvalidProducerEpoch { current, .. }) => format!("epoch is {current}"),
+            Err(Error::InvalidTxnState { .. }) => "transaction".to_owned(),
+            Err(other) => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn each_batch_is_taken_once_and_in_order() {
+        let mut producers = Producers::none(Offset(0));
+        assert_eq!(told(&producers, &sent(0, 40, 2)), "append", "unknown: any sequence");
+        for number in 0..7 {
+            producers.follow(&sent(0, number * 2, 2), Offset(i64::from(number) * 10), None, 0);
+        }
+        let cases = [
+            (sent(0, 14, 1), "append"),
+            (sent(0, 12, 2), "at 60"),
+            (sent(0, 4, 2), "at 20"),
+            (sent(0, 2, 2), "14 must come"),
+            (sent(0, 12, 1), "14 must come"),
+            (sent(0, 15, 1), "14 must come"),
+            (sent(1, 0, 1), "append"),
+            (sent(1, 14, 1), "0 must come"),
+            (sent(-1, 14, 1), "epoch is 0"),
+            (SentBatch { producer_id: 8, ..sent(0, 99, 1) }, "append"),
+            (sent(0, -1, 1), "0 must come"),
+            (SentBatch { is_transactional: true, ..sent(0, 14, 1) }, "transaction"),
+        ];
+        for (batch, expected) in cases {
+            assert_eq!(told(&producers, &batch), expected, "{batch:?}");
+        }
+        producers.follow(&sent(1, 0, 1), Offset(70), None, 0);
+        assert_eq!(told(&producers, &sent(0, 12, 2)), "epoch is 1", "another epoch's batches");
+    }
+
+    #[test]
+    fn sequences_wrap() {
+        let mut producers = Producers::none(Offset(0));
+        producers.follow(&sent(0, i32::MAX - 1, 4), Offset(5), None, 0);
+        assert_eq!(told(&producers, &sent(0, i32::MAX - 1, 4)), "at 5");
+        assert_eq!(told(&producers, &sent(0, 2, 1)), "append");
+        producers.follow(&sent(0, i32::MAX, 1), Offset(9), None, 0);
+        assert_eq!(told(&producers, &sent(0, 0, 1)), "append");
+    }
+
+    #[test]
+    fn transactions_are_followed() {
+        let mut producers = Producers::none(Offset(0));
+        let of = |id, transactional, control| SentBatch {
+            producer_id: id,
+            is_transactional: transactional,
+            is_control: control,
+            ..sent(0, if control { -1 } else { 0 }, 1)
+        };
+        producers.follow(&of(1, true, false), Offset(10), None, 0);
+        producers.follow(&of(2, true, false), Offset(12), None, 0);
+        assert_eq!(producers.first_open(), 10);
+        assert_eq!(
+            told(&producers, &SentBatch { base_sequence: 1, ..of(1, false, false) }),
+            "transaction"
+        );
+        producers.forget_idle(i64::MAX);
+        assert_eq!(producers.entries().len(), 2, "open transactions are not forgotten");
+        producers.follow(&of(1, true, true), Offset(13), Some(3), 0);
+        assert_eq!(producers.first_open(), 12);
+        assert_eq!(producers.entries()[0].1.coordinator_epoch, 3);
+        // A marker of a higher epoch fences what was sent before it.
+        producers.follow(
+            &SentBatch { producer_epoch: 1, ..of(2, true, true) },
+            Offset(14),
+            Some(3),
+            0,
+        );
+        assert_eq!((producers.first_open(), producers.end()), (i64::MAX, Offset(15)));
+        assert_eq!(told(&producers, &of(2, false, false)), "epoch is 1");
+    }
+
+    #[test]
+    fn the_idle_are_forgotten_by_the_clock_not_by_their_timestamps() {
+        let day_ms = limits::PRODUCER_ID_EXPIRATION_MS;
+        let mut producers = Producers::none(Offset(0));
+        producers.follow(&sent(0, 0, 1), Offset(0), None, 50 * day_ms);
+        producers.sweep(51 * day_ms - 1);
+        assert!(!producers.is_empty());
+        producers.sweep(51 * day_ms);
+        assert!(!producers.is_empty(), "there was a look not long ago");
+        producers.forget_idle(51 * day_ms);
+        assert!(producers.is_empty());
+    }
+}

@@ -1,0 +1,153 @@
+//! The producers of a log that is appended to: found when they are first asked for, kept in step
+//! with it, and saved in [snapshots](super::snapshot).
+//!
+//! The log is the truth. The state is that of the newest sound snapshot, and of the batches after
+//! it; where there is none, of all batches. A log in which no producer ever was pays for none of
+//! this: its control file says so, and before its first batch of a producer a snapshot of nobody
+//! is written.
+//!
+//! Snapshots are taken at each roll, at a clean stop, and every so many bytes that were synced; they
+//! may tell of batches that are not durable. So whoever cuts a log removes those past its end first.
+//!
+//! Differs: Kafka forgets the snapshots below the log start when it opens a log, and a producer
+//! whose records have been deleted with them; here the newest snapshot stays good.
+
+use super::error::Result;
+use super::partition::Place;
+use super::producers::{Producers, SentBatch, StoredBatch, coordinator_epoch};
+use super::scan::{Check, Found, Scanner};
+use super::segment::{Segment, list_segments};
+use super::snapshot;
+use super::writer::Writer;
+use crate::model::Offset;
+
+impl Writer {
+    /// The producers as of the end of the log.
+    pub(super) fn producers(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
+        let end = Offset(self.state.end_offset);
+        let mut producers = match self.producers.take() {
+            Some(producers) if producers.end() <= end => producers,
+            _ if !self.state.has_producers => Producers::none(end),
+            _ => {
+                let newest = snapshot::newest(&*place.storage, &place.dir, end, now_ms)?;
+                newest.unwrap_or_default()
+            }
+        };
+        if producers.end() < end {
+            self.replay(place, &mut producers, now_ms)?;
+        }
+        Ok(self.producers.insert(producers))
+    }
+
+    /// Makes up for the batches between what producers are as of and the end of the log.
+    fn replay(&self, place: &Place, producers: &mut Producers, now_ms: i64) -> Result<()> {
+        let (from, end) = (producers.end(), Offset(self.state.end_offset));
+        let mut bases = list_segments(&*place.storage, &place.dir)?;
+        bases.retain(|base| base.0 <= self.state.active_base);
+        let first = bases.partition_point(|base| *base <= from).saturating_sub(1);
+        for base in &bases[first..] {
+            let opened;
+            let (segment, segment_end) = match base.0 == self.state.active_base {
+                true => (&self.active, self.state.end_position),
+                false => {
+                    opened = Segment::open(&*place.storage, &place.dir, *base)?;
+                    (&opened, opened.log.metadata()?.len)
+                }
+            };
+            replay_segment(segment, from, segment_end, producers, now_ms)?;
+        }
+        producers.pass_to(end);
+        Ok(())
+    }
+
+    /// Whether a producer's batch is to be appended; if it is there already, where.
+    pub(super) fn check_producer(
+        &mut self,
+        place: &Place,
+        sent: &SentBatch,
+        now_ms: i64,
+    ) -> Result<Option<StoredBatch>> {
+        let producers = self.producers(place, now_ms)?;
+        producers.sweep(now_ms);
+        let duplicate = producers.check(sent)?;
+        if !self.state.has_producers && self.state.end_offset > self.state.log_start_offset {
+            // The log before its first producer need never be read for any.
+            self.snapshot(place, now_ms)?;
+        }
+        if duplicate.is_some_and(|batch| batch.last_offset.0 >= self.state.recovery_point) {
+            // Who wrote it may have died before it was synced; who sends it again wants it durable.
+            self.remember_unsynced();
+        }
+        Ok(duplicate)
+    }
+
+    /// Keeps the producers in step with a batch that was appended.
+    pub(super) fn follow(&mut self, sent: Option<&SentBatch>, base_offset: Offset, now_ms: i64) {
+        let end = Offset(self.state.end_offset);
+        match &mut self.producers {
+            // Those that are behind are read after when they are asked for.
+            Some(producers) if producers.end() == base_offset => match sent {
+                Some(sent) => producers.follow(sent, base_offset, None, now_ms),
+                None => producers.pass_to(end),
+            },
+            _ => {}
+        }
+    }
+
+    /// Saves the producers as of the end of the log.
+    pub(super) fn snapshot(&mut self, place: &Place, now_ms: i64) -> Result<()> {
+        let producers = self.producers(place, now_ms)?;
+        producers.forget_idle(now_ms);
+        Ok(snapshot::write(&*place.storage, &place.dir, producers)?)
+    }
+
+    /// Finds out which producers and transactions there are, after the end of the log was found
+    /// out. `walked` tells whether a batch of a producer was met on the way.
+    pub(super) fn find_producers(
+        &mut self,
+        place: &Place,
+        walked: bool,
+        now_ms: i64,
+    ) -> Result<()> {
+        self.producers = None;
+        self.state.has_producers |= walked;
+        if !self.state.has_producers {
+            let end = Offset(self.state.end_offset);
+            let newest = snapshot::newest(&*place.storage, &place.dir, end, now_ms)?;
+            self.state.has_producers = newest.is_some_and(|producers| !producers.is_empty());
+        }
+        if self.state.has_producers {
+            self.state.first_open_transaction = self.producers(place, now_ms)?.first_open();
+        }
+        Ok(())
+    }
+}
+
+/// Follows the batches of a segment from an offset on.
+fn replay_segment(
+    segment: &Segment,
+    from: Offset,
+    end: u64,
+    producers: &mut Producers,
+    now_ms: i64,
+) -> Result<()> {
+    let start = segment.position_of(from, end)?;
+    let mut scanner = Scanner::new(&*segment.log, start, end, Check::Frames);
+    while let Some(found) = scanner.next()? {
+        let (position, batch) = match found {
+            Found::Batch { position, batch } => (position, batch),
+            Found::Fault { position, fault } => return Err(fault.at(&*segment.log, position)),
+        };
+        // Where segments overlap, the later one repeats what was.
+        if batch.last_offset() < producers.end() {
+            continue;
+        }
+        if let Some(sent) = SentBatch::of(&batch) {
+            let marker = coordinator_epoch(&batch);
+            let marker =
+                marker.map_err(|cause| super::Fault::Corrupt(cause).at(&*segment.log, position))?;
+            producers.follow(&sent, batch.base_offset(), marker, now_ms);
+        }
+    }
+    Ok(())
+}
