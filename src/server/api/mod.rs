@@ -4,9 +4,20 @@
 //! and must not wait for anything but the engine: one whose answer has to wait (for a sync, for
 //! records, for the members of a group) gives a future.
 
+mod alter_configs;
 pub(super) mod api_versions;
+mod create_partitions;
+mod create_topics;
 mod delete_groups;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod errors;
 mod fetch;
 mod find_coordinator;
@@ -19,7 +30,11 @@ mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod partition_reassignments;
 mod produce;
+mod refusal;
+mod replicas;
+mod resource;
 mod sync_group;
 
 use std::pin::Pin;
@@ -104,6 +119,32 @@ pub(super) fn answer(context: &Context<'_>, session: &mut Session, request: Requ
         Request::ListGroups(request) => slow(|| list_groups::handle(context, &request)).into(),
         Request::DeleteGroups(request) => slow(|| delete_groups::handle(context, request)),
         Request::OffsetDelete(request) => slow(|| offset_delete::handle(context, request)),
+        Request::CreateTopics(request) => slow(|| create_topics::handle(context, &request)).into(),
+        Request::DeleteTopics(request) => slow(|| delete_topics::handle(context, request)).into(),
+        Request::DeleteRecords(request) => slow(|| delete_records::handle(context, request)).into(),
+        Request::DescribeConfigs(request) => describe_configs::handle(context, request).into(),
+        Request::AlterConfigs(request) => slow(|| alter_configs::handle(context, request)).into(),
+        Request::IncrementalAlterConfigs(request) => {
+            slow(|| alter_configs::handle_incremental(context, request)).into()
+        }
+        Request::DescribeLogDirs(request) => {
+            slow(|| describe_log_dirs::handle(context, &request)).into()
+        }
+        Request::CreatePartitions(request) => {
+            slow(|| create_partitions::handle(context, &request)).into()
+        }
+        Request::ElectLeaders(request) => elect_leaders::handle(context, request).into(),
+        Request::AlterPartitionReassignments(request) => {
+            partition_reassignments::alter(context, request).into()
+        }
+        Request::ListPartitionReassignments(_) => partition_reassignments::list().into(),
+        Request::DescribeCluster(request) => describe_cluster::handle(context, &request).into(),
+        Request::DescribeProducers(request) => {
+            slow(|| describe_producers::handle(context, request)).into()
+        }
+        Request::DescribeTopicPartitions(request) => {
+            slow(|| describe_topic_partitions::handle(context, &request)).into()
+        }
         _ => Answer::Close("not served yet"),
     }
 }
