@@ -130,7 +130,9 @@ fn handle(context: &Context<'_>, session: &Session, request: Request) -> Answer 
         R::DeleteTopics(request) => delete_topics::handle(context, request).into(),
         R::DeleteRecords(request) => delete_records::handle(context, request).into(),
         R::InitProducerId(request) => init_producer_id::handle(context, &request).into(),
-        R::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::handle(context, request).into(),
+        R::OffsetForLeaderEpoch(request) => {
+            offset_for_leader_epoch::handle(context, request).into()
+        }
         R::ApiVersions(request) => api_versions::handle(context, &request).into(),
         R::DescribeConfigs(request) => describe_configs::handle(context, request).into(),
         R::AlterConfigs(request) => alter_configs::handle(context, request).into(),
