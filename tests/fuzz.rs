@@ -16,7 +16,7 @@ use runnel::protocol::{Reader, Writer, read_request};
 
 use random::Random;
 
-const ITERATIONS: u64 = 20_000;
+const ITERATIONS: u64 = 50_000;
 
 /// What numbers in a message often are, and what breaks arithmetic.
 const INTERESTING: [&[u8]; 12] = [
