@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
 use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
+use crate::model::config::BrokerConfig;
 
 /// The node.
 #[derive(Debug)]
@@ -39,7 +40,10 @@ impl Node {
             }
             false => None,
         };
-        let groups = Groups::new(Arc::clone(&broker), commit.clone(), GroupConfig::default())?;
+        let groups =
+            Groups::new(Arc::clone(&broker), commit.clone(), group_config(&broker.config()))?;
+        // What only its directories tell of becomes a topic like others.
+        broker.adopt_topics()?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,
@@ -50,10 +54,6 @@ impl Node {
             metrics: Metrics::default(),
             stopping,
         })
-    }
-
-    pub(super) fn config(&self) -> Config {
-        Config { auto_create_topics_enable: true, num_partitions: 1, fetch_max_bytes: 57_671_680 }
     }
 
     /// The metrics as Prometheus takes them.
@@ -80,8 +80,17 @@ impl Node {
     }
 }
 
-pub(super) struct Config {
-    pub(super) auto_create_topics_enable: bool,
-    pub(super) num_partitions: i32,
-    pub(super) fetch_max_bytes: i32,
+fn group_config(config: &BrokerConfig) -> GroupConfig {
+    let size = |number: i32| usize::try_from(number).unwrap_or(0);
+    GroupConfig {
+        min_session_timeout_ms: config.group_min_session_timeout_ms,
+        max_session_timeout_ms: config.group_max_session_timeout_ms,
+        initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
+        max_size: size(config.group_max_size),
+        offset_metadata_max_bytes: size(config.offset_metadata_max_bytes),
+        offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
+        offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+        offsets_topic_partitions: config.offsets_topic_num_partitions,
+        offsets_topic_segment_bytes: config.offsets_topic_segment_bytes,
+    }
 }

@@ -24,6 +24,8 @@ mod member;
 mod rebalance;
 mod record;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
