@@ -86,11 +86,20 @@ impl Place {
 
     /// Notes in the checkpoint that everything below an offset is durable.
     pub(super) fn store_recovery_point(&self, owned: &Owned, offset: Offset) -> Result<()> {
+        self.store_checkpoint(owned, RECOVERY_POINTS, offset)
+    }
+
+    /// Notes in the checkpoint that the log begins at an offset.
+    pub(super) fn store_log_start(&self, owned: &Owned, offset: Offset) -> Result<()> {
+        self.store_checkpoint(owned, LOG_STARTS, offset)
+    }
+
+    fn store_checkpoint(&self, owned: &Owned, file: &str, offset: Offset) -> Result<()> {
         let Some(log_dir) = &self.log_dir else {
             return Ok(());
         };
         let _lock = owned.locks.acquire(owned.checkpoint_lock, LockKind::Exclusive, Wait::Yes)?;
-        let path = super::segment::path_in(log_dir, RECOVERY_POINTS);
+        let path = super::segment::path_in(log_dir, file);
         let mut offsets = checkpoint::read_offsets(&*self.storage, &path)?;
         offsets.insert(self.partition.clone(), offset);
         Ok(checkpoint::write_offsets(&*self.storage, &path, &offsets)?)

@@ -11,6 +11,7 @@ mod errors;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod init_producer_id;
 mod join_group;
 mod leave_group;
 mod list_groups;
@@ -19,6 +20,7 @@ mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod offset_for_leader_epoch;
 mod produce;
 mod sync_group;
 
@@ -104,6 +106,12 @@ pub(super) fn answer(context: &Context<'_>, session: &mut Session, request: Requ
         Request::ListGroups(request) => slow(|| list_groups::handle(context, &request)).into(),
         Request::DeleteGroups(request) => slow(|| delete_groups::handle(context, request)),
         Request::OffsetDelete(request) => slow(|| offset_delete::handle(context, request)),
+        Request::InitProducerId(request) => {
+            slow(|| init_producer_id::handle(context, &request)).into()
+        }
+        Request::OffsetForLeaderEpoch(request) => {
+            slow(|| offset_for_leader_epoch::handle(context, request)).into()
+        }
         _ => Answer::Close("not served yet"),
     }
 }
