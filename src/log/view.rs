@@ -277,8 +277,11 @@ impl PartitionLog {
     /// What the files say.
     fn examined_view(&self) -> Result<View> {
         let storage = &*self.place.storage;
-        let mut bases =
-            storage::found(list_segments(storage, &self.place.dir))?.ok_or(Error::Gone)?;
+        let mut bases = match storage::found(list_segments(storage, &self.place.dir))? {
+            Some(bases) => bases,
+            None if self.place.is_made_on_use() => Vec::new(),
+            None => return Err(Error::Gone),
+        };
         bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
         let log_start = self.place.log_start()?;
         bases.drain(..first_needed(&bases, log_start.unwrap_or_default()));

@@ -18,9 +18,9 @@ use crate::protocol::metadata::{
 
 /// All that may be done with a topic: read, write, create, delete, alter, describe, describe and
 /// alter configs, a bit for each. Source: Kafka's `AclEntry.supportedOperations`.
-const TOPIC_OPERATIONS: i32 = 3576;
+pub(super) const TOPIC_OPERATIONS: i32 = 3576;
 /// All that may be done with a cluster.
-const CLUSTER_OPERATIONS: i32 = 8096;
+pub(super) const CLUSTER_OPERATIONS: i32 = 8096;
 
 pub(super) fn handle(context: &Context<'_>, request: &MetadataRequest) -> MetadataResponse {
     let node = context.node;
