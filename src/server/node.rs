@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
-use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
+use crate::broker::{self, Broker, GroupCommit, Groups};
 
 /// The node.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Node {
             }
             false => None,
         };
-        let groups = Groups::new(Arc::clone(&broker), commit.clone(), GroupConfig::default())?;
+        let groups = Groups::new(Arc::clone(&broker), commit.clone())?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,

@@ -89,7 +89,11 @@ impl Client {
     }
 
     /// The next answer.
-    pub(crate) fn receive(&mut self, api: ApiKey, version: i16) -> std::io::Result<(i32, Response)> {
+    pub(crate) fn receive(
+        &mut self,
+        api: ApiKey,
+        version: i16,
+    ) -> std::io::Result<(i32, Response)> {
         let bytes = self.receive_frame()?;
         let mut reader = Reader::new(BytesMut::from(&bytes[..]), 0, false);
         let id = read_response_header(api, version, &mut reader).expect("a header");
