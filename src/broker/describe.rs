@@ -2,11 +2,8 @@
 
 use super::Broker;
 use super::error::{Error, Result};
-use super::home;
 use super::topics::TopicInfo;
-use crate::log::names;
 use crate::model::Offset;
-use crate::storage;
 
 /// What there is in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +36,7 @@ impl Broker {
     pub fn describe_partition(&self, topic: &TopicInfo, partition: i32) -> Result<PartitionFacts> {
         let log = self.log(topic, partition)?;
         let view = log.view().map_err(|error| Error::of_log("read", &log, error))?;
-        let dir = home::partition_dir(log.partition());
-        let mut bytes = view.end_position();
-        let (_, finished) = view.segments().split_last().unwrap_or((&Offset::ZERO, &[]));
-        for base in finished {
-            let path = format!("{dir}/{}", names::segment_file(*base, names::LOG));
-            bytes += storage::found(self.storage().metadata(&path))?.map_or(0, |file| file.len);
-        }
+        let bytes = log.size_in_bytes(&view).map_err(|error| Error::of_log("read", &log, error))?;
         let (log_start, end, segments) = (view.log_start(), view.end(), view.segments().len());
         Ok(PartitionFacts { partition, log_start, end, bytes, segments })
     }

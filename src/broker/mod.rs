@@ -8,6 +8,7 @@
 
 mod alter;
 mod catalog;
+mod close;
 mod create;
 mod delete;
 mod describe;
@@ -44,6 +45,7 @@ pub use produce::{ProduceError, Produced};
 pub use topics::TopicInfo;
 
 use crate::clock::Clock;
+use crate::log::checkpoint::Deferred;
 use crate::log::{Appended, Notice, Owned, PartitionLog, Place};
 use crate::model::{TimestampType, TopicPartition, Uuid};
 use crate::record;
@@ -60,6 +62,7 @@ pub struct Broker {
     index: index::TopicIndex,
     static_configs: BTreeMap<String, String>,
     producer_ids: producer_ids::ProducerIds,
+    recovery_points: Arc<Deferred>,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -81,6 +84,7 @@ impl Broker {
             index: index::TopicIndex::default(),
             static_configs: BTreeMap::new(),
             producer_ids: producer_ids::ProducerIds::default(),
+            recovery_points: Arc::default(),
         }
     }
 
@@ -88,6 +92,13 @@ impl Broker {
     #[must_use]
     pub const fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The absolute path of the log directory.
+    #[must_use]
+    pub fn log_dir(&self) -> String {
+        let path = self.storage().display(home::LOG_DIR);
+        std::path::absolute(&path).map_or(path, |absolute| absolute.display().to_string())
     }
 
     /// Where "now" comes from.
@@ -151,6 +162,7 @@ impl Broker {
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
             exclusive: self.home.is_exclusive(),
+            recovery_points: Arc::clone(&self.recovery_points),
         });
         Place {
             storage: Arc::clone(self.home.storage()),

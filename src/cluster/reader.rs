@@ -149,9 +149,14 @@ impl PartitionReader {
             return Ok(None);
         }
         let from = self.cursor.offset;
-        let read = self.log.read(&self.view, &mut self.cursor, self.chunk_bytes);
-        let Some(chunk) = read.map_err(|error| of_log(&self.log, error))? else {
-            return Ok(None);
+        let chunk = match self.log.read(&self.view, &mut self.cursor, self.chunk_bytes) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(None),
+            Err(log::Error::OffsetOutOfRange { offset, start, .. }) if offset < start => {
+                // Deleted since the view was taken.
+                return if self.follow(self.stop)? { self.next_chunk() } else { Ok(None) };
+            }
+            Err(error) => return Err(of_log(&self.log, error)),
         };
         let log = Arc::clone(&self.log);
         Ok(Some(FetchedChunk { chunk, log, from, to: self.stop }))

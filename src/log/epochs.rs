@@ -106,6 +106,42 @@ impl LeaderEpochs {
         }
     }
 
+    /// Up to where the log holds what was appended in an epoch or before it, and which epoch that
+    /// really is; `None` where the epoch is none that the log knows or has forgotten.
+    /// Source: Kafka's `LeaderEpochFileCache.endOffsetFor`.
+    #[must_use]
+    pub fn end_offset_for(&self, epoch: i32, log_end: Offset) -> Option<(i32, Offset)> {
+        let after = self.0.partition_point(|entry| entry.epoch <= epoch);
+        let known = after.checked_sub(1).and_then(|place| self.0.get(place));
+        match (known, self.0.get(after)) {
+            (Some(known), Some(next)) => Some((known.epoch, next.start_offset)),
+            (Some(known), None) => (known.epoch == epoch).then_some((epoch, log_end)),
+            (None, Some(next)) => (epoch >= 0).then_some((epoch, next.start_offset)),
+            (None, None) => None,
+        }
+    }
+
+    /// The epoch in which a record at an offset was or is to be appended.
+    #[must_use]
+    pub fn at(&self, offset: Offset) -> Option<i32> {
+        let after = self.0.partition_point(|entry| entry.start_offset <= offset);
+        self.0[..after].last().map(|entry| entry.epoch)
+    }
+
+    /// Forgets the epochs that ended at or before the log start; the one that it is in begins
+    /// there. True if that changed anything. Source: Kafka's `LeaderEpochFileCache.truncateFromStart`.
+    pub fn forget_before(&mut self, log_start: Offset) -> bool {
+        let after = self.0.partition_point(|entry| entry.start_offset <= log_start);
+        match self.0[..after].last_mut() {
+            Some(entry) if after > 1 || entry.start_offset < log_start => {
+                entry.start_offset = log_start;
+                self.0.drain(..after - 1);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Forgets what began at or past the end of the log.
     pub fn truncate_to(&mut self, end: Offset) {
         self.0.retain(|entry| entry.start_offset < end || entry.start_offset == Offset::ZERO);
@@ -133,5 +169,39 @@ mod tests {
         assert_eq!(epochs.entries().len(), 2);
         epochs.truncate_to(Offset(10));
         assert_eq!(epochs.latest(), 0);
+    }
+
+    #[test]
+    fn the_end_of_an_epoch_is_where_the_next_begins() {
+        let epochs = LeaderEpochs::parse("0\n3\n2 10\n3 20\n6 30\n").expect("well-formed");
+        let expected = [
+            (-1, None),
+            (0, Some((0, 10))),
+            (2, Some((2, 20))),
+            (3, Some((3, 30))),
+            (5, Some((3, 30))),
+            (6, Some((6, 40))),
+            (7, None),
+        ];
+        for (epoch, end) in expected {
+            let found = epochs.end_offset_for(epoch, Offset(40));
+            assert_eq!(found.map(|(epoch, end)| (epoch, end.0)), end, "epoch {epoch}");
+        }
+        assert_eq!(LeaderEpochs::default().end_offset_for(0, Offset(40)), None);
+        let at = [9, 10, 29, 30, 99].map(|offset| epochs.at(Offset(offset)));
+        assert_eq!(at, [None, Some(2), Some(3), Some(6), Some(6)]);
+    }
+
+    #[test]
+    fn a_later_log_start_forgets_what_ended_before_it() {
+        for (start, left) in
+            [(5, "2 10,3 20"), (10, "2 10,3 20"), (15, "2 15,3 20"), (20, "3 20"), (25, "3 25")]
+        {
+            let mut epochs = LeaderEpochs::parse("0\n2\n2 10\n3 20\n").expect("well-formed");
+            let changed = epochs.forget_before(Offset(start));
+            let lines = epochs.0.iter().map(|e| format!("{} {}", e.epoch, e.start_offset));
+            assert_eq!(lines.collect::<Vec<_>>().join(","), left, "log start {start}");
+            assert_eq!(changed, start > 10);
+        }
     }
 }

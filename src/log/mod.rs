@@ -14,6 +14,7 @@
 mod append;
 pub mod checkpoint;
 pub mod control;
+mod deletion;
 pub mod epochs;
 mod error;
 pub mod index;

@@ -110,6 +110,21 @@ impl PartitionLog {
         }
     }
 
+    /// What it means that a file was not there: its records may be deleted by now.
+    fn overtaken(&self, error: Error, offset: Offset) -> Error {
+        match error {
+            Error::Storage(error) if error.is_not_found() => match self.view() {
+                Ok(now) if offset < now.log_start() => {
+                    let (start, end) = (now.log_start(), now.end());
+                    Error::OffsetOutOfRange { offset, start, end }
+                }
+                Ok(_) => error.into(),
+                Err(error) => error,
+            },
+            error => error,
+        }
+    }
+
     /// The next batches from a cursor on, `bytes_max` of them, or one if it is larger; `None` at
     /// the end of the view. Moves the cursor past them.
     ///
@@ -129,7 +144,8 @@ impl PartitionLog {
         if offset == end {
             return Ok(None);
         }
-        let (mut segment, mut position) = self.locate(view, cursor)?;
+        let overtaken = |error| self.overtaken(error, offset);
+        let (mut segment, mut position) = self.locate(view, cursor).map_err(overtaken)?;
         loop {
             let limit = self.end_of(view, &segment)?;
             if position < limit {
@@ -142,7 +158,7 @@ impl PartitionLog {
             }
             match view.segment_after(segment.base_offset) {
                 Some(next) => {
-                    segment = self.segment(next)?;
+                    segment = self.segment(next).map_err(overtaken)?;
                     // Compaction may have died before it removed what its new segment covers.
                     position = match next < cursor.offset {
                         true => segment.position_of(cursor.offset, self.end_of(view, &segment)?)?,

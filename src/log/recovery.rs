@@ -9,12 +9,13 @@
 //! Source: Kafka's `LogLoader` and `LogSegment.recover`.
 
 use super::control::State;
+use super::deletion::remove_below;
 use super::epochs::LeaderEpochs;
 use super::error::{Fault, Result};
 use super::leftovers::finish_replacements;
 use super::names::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
 use super::partition::{Notice, Owned, Place};
-use super::segment::{Segment, list_segments, path_in};
+use super::segment::{Segment, first_needed, list_segments, path_in};
 use super::snapshot::remove_past;
 use super::suspect::rewrite;
 use super::walk::{SegmentFacts, walk_segment};
@@ -152,6 +153,11 @@ fn segments_to_recover(place: &Place, log_start: Offset) -> Result<Vec<Offset>> 
     let storage = &*place.storage;
     finish_replacements(storage, &place.dir)?;
     let mut segments = list_segments(storage, &place.dir)?;
+    // Whoever raised the log start may have died before they were removed.
+    if first_needed(&segments, log_start) > 0 {
+        remove_below(place, log_start, Offset(i64::MAX))?;
+        segments = list_segments(storage, &place.dir)?;
+    }
     if segments.is_empty() {
         Segment::open_active(storage, &place.dir, log_start, Open::Create)?;
         segments.push(log_start);

@@ -13,13 +13,27 @@
 //! whose records have been deleted with them; here the newest snapshot stays good.
 
 use super::error::Result;
-use super::partition::Place;
-use super::producers::{Producers, SentBatch, StoredBatch, coordinator_epoch};
+use super::partition::{PartitionLog, Place};
+use super::producers::{ProducerInfo, Producers, SentBatch, StoredBatch, coordinator_epoch};
 use super::scan::{Check, Found, Scanner};
 use super::segment::{Segment, list_segments};
 use super::snapshot;
 use super::writer::Writer;
 use crate::model::Offset;
+
+impl PartitionLog {
+    /// The producers with an id that the log remembers, in order of their ids.
+    ///
+    /// # Errors
+    /// As for [`PartitionLog::append`].
+    pub fn producers(&self, now_ms: i64) -> Result<Vec<ProducerInfo>> {
+        self.with_writer(now_ms, |place, _, writer| {
+            let producers = writer.producers(place, now_ms)?;
+            producers.sweep(now_ms);
+            Ok(producers.infos())
+        })
+    }
+}
 
 impl Writer {
     /// The producers as of the end of the log.

@@ -22,6 +22,12 @@ pub fn list_segments(storage: &dyn Storage, dir: &str) -> Result<Vec<Offset>> {
     Ok(bases)
 }
 
+/// Which of the segments with these base offsets is the first that a log needs that begins at
+/// `log_start`: all before it lie below.
+pub(super) fn first_needed(bases: &[Offset], log_start: Offset) -> usize {
+    bases.partition_point(|base| *base <= log_start).saturating_sub(1)
+}
+
 /// A path within a partition directory; the root of a foreign one is the directory itself.
 pub(super) fn path_in(dir: &str, name: &str) -> String {
     if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::control::{ControlFile, State};
+use super::epochs::LeaderEpochs;
 use super::error::{Error, Fault, Result};
+use super::names;
 use super::partition::{PartitionLog, guard};
 use super::recovery::{TailFault, examine_tail};
-use super::segment::{Segment, list_segments};
+use super::segment::{Segment, first_needed, list_segments};
 use crate::model::Offset;
 use crate::storage::{self, Open};
 
@@ -155,6 +157,45 @@ impl PartitionLog {
         *guard(&self.shown) = view;
     }
 
+    /// Up to where the log holds what was appended in a leader epoch or before it, and which epoch
+    /// that really is; `None` where the epoch is none that the log knows or has forgotten.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn end_offset_for_epoch(&self, view: &View, epoch: i32) -> Result<Option<(i32, Offset)>> {
+        if epoch == view.leader_epoch() {
+            return Ok(Some((epoch, view.end())));
+        }
+        Ok(self.epochs()?.end_offset_for(epoch, view.end()))
+    }
+
+    /// The leader epoch in which the record at an offset was or is to be appended.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn epoch_at(&self, view: &View, offset: Offset) -> Result<i32> {
+        Ok(self.epochs()?.at(offset).unwrap_or(view.leader_epoch()))
+    }
+
+    fn epochs(&self) -> Result<LeaderEpochs> {
+        Ok(LeaderEpochs::read(&*self.place.storage, &self.place.dir)?)
+    }
+
+    /// Bytes of the batches that a view covers, with those below the log start that are there still.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn size_in_bytes(&self, view: &View) -> Result<u64> {
+        let mut bytes = view.end_position();
+        let (_, finished) = view.segments().split_last().unwrap_or((&Offset::ZERO, &[]));
+        for base in finished {
+            let path = self.place.path_of(&names::segment_file(*base, names::LOG));
+            let file = storage::found(self.place.storage.metadata(&path))?;
+            bytes += file.map_or(0, |file| file.len);
+        }
+        Ok(bytes)
+    }
+
     fn view_of_files(&self) -> Result<View> {
         match self.published_view()? {
             Some(view) => Ok(view),
@@ -224,6 +265,7 @@ impl PartitionLog {
         }
         let mut segments = list_segments(&*self.place.storage, &self.place.dir)?;
         segments.retain(|base| base.0 <= state.active_base);
+        segments.drain(..first_needed(&segments, Offset(state.log_start_offset)));
         let segments = Arc::new(segments);
         let mut cache = guard(&self.reading);
         cache.segments = Some((of, Arc::clone(&segments)));
@@ -235,10 +277,14 @@ impl PartitionLog {
     /// What the files say.
     fn examined_view(&self) -> Result<View> {
         let storage = &*self.place.storage;
-        let mut bases =
-            storage::found(list_segments(storage, &self.place.dir))?.ok_or(Error::Gone)?;
+        let mut bases = match storage::found(list_segments(storage, &self.place.dir))? {
+            Some(bases) => bases,
+            None if self.place.is_made_on_use() => Vec::new(),
+            None => return Err(Error::Gone),
+        };
         bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
         let log_start = self.place.log_start()?;
+        bases.drain(..first_needed(&bases, log_start.unwrap_or_default()));
         let Some(last) = bases.last() else {
             let end = log_start.unwrap_or_default();
             let recovery_point = self.durable()?;
@@ -267,7 +313,7 @@ impl PartitionLog {
         state.end_position = examined.end_position;
         // Not known: a look into the segment tells.
         state.max_timestamp = i64::MAX;
-        state.leader_epoch = super::epochs::LeaderEpochs::read(storage, &self.place.dir)?.latest();
+        state.leader_epoch = self.epochs()?.latest();
         // A segment that was named alone ends where the next one begins.
         let is_whole = self.place.only_segment.is_none();
         let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);

@@ -101,6 +101,7 @@ impl Writer {
             if writer.heal(place, notices)? {
                 writer.take_over_tail(place, interval, now_ms)?;
                 writer.complete_indexes(interval)?;
+                writer.honour_log_start(place, owned)?;
                 return Ok(writer);
             }
         }

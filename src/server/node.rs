@@ -39,6 +39,8 @@ impl Node {
             }
             false => None,
         };
+        // What only its directories tell of becomes a topic like others.
+        broker.adopt_topics()?;
         let groups = Groups::new(Arc::clone(&broker), commit.clone())?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
@@ -50,10 +52,6 @@ impl Node {
             metrics: Metrics::default(),
             stopping,
         })
-    }
-
-    pub(super) fn config(&self) -> Config {
-        Config { auto_create_topics_enable: true, num_partitions: 1, fetch_max_bytes: 57_671_680 }
     }
 
     /// The metrics as Prometheus takes them.
@@ -74,14 +72,8 @@ impl Node {
         text
     }
 
-    /// Makes everything durable and lets go of it.
+    /// Makes everything durable, and leaves the directory as after a clean stop.
     pub(super) fn close(&self) -> broker::Result<()> {
-        Ok(())
+        self.broker.close()
     }
-}
-
-pub(super) struct Config {
-    pub(super) auto_create_topics_enable: bool,
-    pub(super) num_partitions: i32,
-    pub(super) fetch_max_bytes: i32,
 }

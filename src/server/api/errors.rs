@@ -33,9 +33,6 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
         Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
         Error::OffsetsExhausted => ErrorCode::UnknownServerError,
-        Error::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
-        Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
     }
 }
 

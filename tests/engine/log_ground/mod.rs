@@ -52,6 +52,7 @@ pub(crate) fn open(storage: Arc<dyn Storage>, config: &TopicConfig) -> Partition
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive: false,
+        recovery_points: std::sync::Arc::default(),
     };
     place(storage, Some(owned), config)
 }

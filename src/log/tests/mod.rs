@@ -9,6 +9,10 @@ use crate::record::{BatchBuilder, Compression, Headers, Record};
 use crate::storage::sim::SimStorage;
 use crate::storage::{LockRange, LockTable, Open, Storage};
 
+mod deletion;
+mod owner;
+mod producers;
+
 const DIR: &str = "log/orders-0";
 
 fn laboratory() -> SimStorage {
@@ -26,6 +30,7 @@ fn log(storage: &SimStorage) -> PartitionLog {
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive: false,
+        recovery_points: std::sync::Arc::default(),
     };
     let place = Place {
         storage: Arc::new(storage.clone()),
@@ -254,196 +259,11 @@ fn owner(storage: &SimStorage) -> PartitionLog {
     PartitionLog::new(place, log.config())
 }
 
-#[test]
-fn an_owner_appends_by_two_writes_and_views_from_memory() {
-    let storage = laboratory();
-    let owner = owner(&storage);
-    append(&owner, &["a"], 10);
-    let before = storage.operations();
-    append(&owner, &["b"], 10);
-    let trace = storage.trace()[before as usize..].to_vec();
-    assert_eq!(trace.len(), 2, "{trace:?}");
-    let before = storage.operations();
-    assert_eq!(owner.view().expect("a view").end(), Offset(2));
-    assert_eq!(storage.operations(), before, "nothing is asked of the file system");
-    for number in 0..30 {
-        append(&owner, &[&format!("value {number}")], 10);
-        let theirs = log(&storage).view().expect("a view");
-        let ours = owner.view().expect("a view");
-        assert_eq!((theirs.end(), theirs.segments()), (ours.end(), ours.segments()));
-    }
-    assert_eq!(chunks(&owner, 0, 150), chunks(&log(&storage), 0, 150));
-    // Its cache of the state may be removed at any time.
-    storage.remove_file("run/orders-0").expect("removes");
-    append(&owner, &["c"], 10);
-    owner.sync(0).expect("syncs");
-    assert_eq!(
-        log(&storage).published_view().expect("reads").expect("published").end(),
-        Offset(33)
-    );
-}
-
-#[test]
-fn a_failed_write_is_not_shown_and_the_next_one_is() {
-    use crate::storage::sim::Fault;
-    let storage = laboratory();
-    let owner = owner(&storage);
-    append(&owner, &["a"], 10);
-    for after in 0..2 {
-        storage
-            .fail_at(storage.operations() + after, Fault::Error(std::io::ErrorKind::StorageFull));
-        let mut builder = BatchBuilder::new(Compression::None, None);
-        let value = Some(&b"refused"[..]);
-        builder.push(&Record { offset: 0, timestamp: 1, key: None, value, headers: Headers::NONE });
-        owner.append(builder.finish().expect("a batch"), 0).expect_err("the disk is full");
-        let end = owner.view().expect("a view").end();
-        append(&owner, &["b"], 10);
-        assert_eq!(owner.view().expect("a view").end(), end.next());
-    }
-    assert_eq!(chunks(&owner, 0, 1000).concat(), [0, 1, 2]);
-}
-
-#[test]
-fn a_retired_log_is_gone_for_all() {
-    let storage = laboratory();
-    let owner = owner(&storage);
-    append(&owner, &["a"], 10);
-    owner.retire();
-    assert!(matches!(owner.view(), Err(Error::Gone)));
-    assert!(matches!(owner.sync(0), Err(Error::Gone)));
-    assert!(matches!(owner.open_to_append(0), Err(Error::Gone)));
-}
-
-#[test]
-fn a_clean_stop_leaves_nothing_to_recover() {
-    let storage = laboratory();
-    let owner = owner(&storage);
-    for number in 0..9 {
-        append(&owner, &[&format!("value {number}")], 10);
-    }
-    owner.close(0).expect("closes");
-    assert_eq!(owner.place().recovery_point().expect("reads"), Offset(9));
-    let before = storage.operations();
-    owner.close(0).expect("closes");
-    let trace = storage.trace()[before as usize..].to_vec();
-    assert!(trace.iter().all(|line| !line.contains("sync")), "{trace:?}");
-}
-
-/// A batch of `count` records of producer 7, from a sequence on.
-fn sent(epoch: i16, base_sequence: i32, count: usize) -> Vec<u8> {
-    let mut builder = BatchBuilder::new(Compression::None, None);
-    builder.with_producer(7, epoch, base_sequence, false);
-    for number in 0..count {
-        let value = format!("sequence {}", base_sequence as usize + number);
-        let (value, headers) = (Some(value.as_bytes()), Headers::NONE);
-        builder.push(&Record { offset: 0, timestamp: 10, key: None, value, headers });
-    }
-    builder.finish().expect("there are records").to_vec()
-}
-
+/// Offsets in the names of the directory's files with a suffix, in order.
 fn names(storage: &SimStorage, suffix: &str) -> Vec<i64> {
     let names = storage.list(DIR).expect("lists").into_iter();
     let mut found: Vec<_> =
         names.filter_map(|e| Some(super::names::base_offset(&e.name, suffix)?.0)).collect();
     found.sort_unstable();
     found
-}
-
-#[test]
-fn a_batch_sent_twice_is_there_once_whoever_takes_it() {
-    let storage = laboratory();
-    append(&log(&storage), &["of nobody"], 10);
-    for (number, log) in [log(&storage), owner(&storage)].iter().enumerate() {
-        let first = log.append(&mut sent(number as i16, 0, 2), 0).expect("appends");
-        for sequence in [2, 4, 6] {
-            log.append(&mut sent(number as i16, sequence, 2), 0).expect("appends");
-        }
-        let again = log.append(&mut sent(number as i16, 0, 2), 0).expect("is there");
-        assert_eq!((again.base_offset, again.last_offset), (first.base_offset, first.last_offset));
-        assert!(again.is_duplicate && !first.is_duplicate);
-        assert_eq!(again.max_timestamp, 10);
-    }
-    let fresh = log(&storage);
-    let again = fresh.append(&mut sent(1, 4, 2), 0).expect("is there");
-    assert_eq!((again.base_offset, again.is_duplicate), (Offset(13), true));
-    let refused = fresh.append(&mut sent(1, 9, 1), 0);
-    assert!(matches!(refused, Err(Error::OutOfOrderSequence { expected: 8, .. })), "{refused:?}");
-    let refused = fresh.append(&mut sent(0, 8, 1), 0);
-    assert!(matches!(refused, Err(Error::InvalidProducerEpoch { current: 1, .. })), "{refused:?}");
-    assert_eq!(fresh.view().expect("a view").end(), Offset(17));
-}
-
-#[test]
-fn a_log_without_producers_has_no_snapshots_and_one_with_them_has_one_a_segment() {
-    let storage = laboratory();
-    let writer = log(&storage);
-    for number in 0..20 {
-        append(&writer, &[&format!("value {number}")], 10);
-    }
-    assert!(names(&storage, ".snapshot").is_empty());
-    assert!(names(&storage, LOG).len() > 2);
-    writer.append(&mut sent(0, 0, 1), 0).expect("appends");
-    assert_eq!(names(&storage, ".snapshot"), [20], "of nobody, before the first");
-    for number in 0..20 {
-        append(&writer, &[&format!("value {number}")], 10);
-    }
-    writer.close(0).expect("closes");
-    let rolled: Vec<_> = names(&storage, LOG).into_iter().filter(|base| *base > 20).collect();
-    assert_eq!(names(&storage, ".snapshot"), [rolled, vec![41]].concat());
-    // Rolled by a process that knows nothing of the producer, and read by one after it.
-    let other = log(&storage);
-    for number in 0..20 {
-        append(&other, &[&format!("value {number}")], 10);
-    }
-    let again = log(&storage).append(&mut sent(0, 0, 1), 0).expect("is there");
-    assert_eq!((again.base_offset, again.is_duplicate), (Offset(20), true));
-}
-
-#[test]
-fn damaged_stale_and_future_snapshots_do_no_harm() {
-    let day_ms = crate::model::limits::PRODUCER_ID_EXPIRATION_MS;
-    let storage = laboratory();
-    let writer = log(&storage);
-    for sequence in 0..15 {
-        writer.append(&mut sent(0, sequence, 1), 0).expect("appends");
-    }
-    writer.close(0).expect("closes");
-    let taken = names(&storage, ".snapshot");
-    let newest = path(*taken.last().expect("there are some"), ".snapshot");
-    let bytes = storage.file_bytes(&newest).expect("is there");
-    storage.corrupt(&newest, 20, 1).expect("there is such a byte");
-    for last in [11, 14] {
-        let again = log(&storage).append(&mut sent(0, last, 1), 0).expect("is there");
-        assert!(again.is_duplicate, "the log is read in its place");
-    }
-    for base in &taken {
-        storage.write_raw(&path(*base, ".snapshot"), b"no snapshot").expect("puts");
-    }
-    assert!(log(&storage).append(&mut sent(0, 10, 1), 0).expect("is there").is_duplicate);
-    // One of more than the log holds is no help, and goes before it can be taken for true.
-    storage.write_raw(&path(99, ".snapshot"), &bytes).expect("puts");
-    storage.remove_file("run/orders-0").expect("removes");
-    assert!(log(&storage).append(&mut sent(0, 14, 1), 0).expect("is there").is_duplicate);
-    assert!(!names(&storage, ".snapshot").contains(&99));
-    let later = log(&storage);
-    later.append(&mut sent(0, 15, 1), 3 * day_ms).expect("appends");
-    later.append(&mut sent(0, 99, 1), 3 * day_ms).expect_err("it is known");
-    later.append(&mut sent(0, 99, 1), 4 * day_ms).expect("it is forgotten");
-}
-
-#[test]
-fn who_sends_again_what_nobody_synced_gets_it_synced() {
-    use crate::storage::sim::Loss;
-    let storage = laboratory();
-    for dir in ["", "log"] {
-        storage.sync_dir(dir).expect("syncs");
-    }
-    log(&storage).open_to_append(0).expect("opens");
-    log(&storage).append(&mut sent(0, 0, 1), 0).expect("appends, and its process dies");
-    let other = owner(&storage);
-    assert!(other.append(&mut sent(0, 0, 1), 0).expect("is there").is_duplicate);
-    other.sync(0).expect("syncs");
-    storage.crash(Loss::Everything);
-    let storage = storage.process();
-    assert_eq!(log(&storage).view().expect("a view").end(), Offset(1));
 }

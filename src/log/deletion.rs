@@ -1,0 +1,101 @@
+//! Taking records out of a log at its beginning.
+//!
+//! The log start is raised first, durably in Kafka's checkpoint; then it is published, under a new
+//! generation; only then are the segments removed that lie below it as a whole, oldest first. So a
+//! stop at any point leaves no hole, and what it leaves below the log start the next writer that
+//! opens the log removes. The log start may lie within a batch: the batch stays, and what is below
+//! is read no more. A reader of another process that comes to a segment that is gone finds the new
+//! log start in the next view.
+//!
+//! Source: Kafka's `UnifiedLog.maybeIncrementLogStartOffset` and `deleteLogStartOffsetBreachedSegments`.
+
+use super::epochs::LeaderEpochs;
+use super::error::{Error, Result};
+use super::names::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
+use super::partition::{Owned, PartitionLog, Place};
+use super::segment::{first_needed, list_segments};
+use super::snapshot;
+use super::writer::Writer;
+use crate::model::Offset;
+use crate::storage;
+
+impl PartitionLog {
+    /// Deletes all records below an offset, and gives the first offset that can be read then; it
+    /// never falls. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::OffsetOutOfRange`] past the end; as for [`PartitionLog::append`].
+    pub fn delete_records(&self, before: Offset, now_ms: i64) -> Result<Offset> {
+        self.with_writer(now_ms, |place, owned, writer| {
+            let (start, end) =
+                (Offset(writer.state.log_start_offset), Offset(writer.state.end_offset));
+            if before > end {
+                return Err(Error::OffsetOutOfRange { offset: before, start, end });
+            }
+            if before > start {
+                place.store_log_start(owned, before)?;
+                writer.raise_log_start(place, before)?;
+            }
+            Ok(start.max(before))
+        })
+    }
+}
+
+impl Writer {
+    /// Lets the log begin where the checkpoint says, if that is later, and removes what lies below
+    /// the log start: whoever was to do that may have died before.
+    pub(super) fn honour_log_start(&mut self, place: &Place, owned: &Owned) -> Result<()> {
+        let start = Offset(self.state.log_start_offset);
+        match place.log_start()? {
+            Some(noted) if noted > start && noted.0 <= self.state.end_offset => {
+                // It may not be durable yet.
+                place.store_log_start(owned, noted)?;
+                self.raise_log_start(place, noted)
+            }
+            _ if start > Offset::ZERO => remove_below(place, start, self.active.base_offset),
+            _ => Ok(()),
+        }
+    }
+
+    /// Publishes the log start, and removes what lies below it.
+    fn raise_log_start(&mut self, place: &Place, start: Offset) -> Result<()> {
+        self.state.log_start_offset = start.0;
+        self.state.generation += 1;
+        self.publish()?;
+        let storage = &*place.storage;
+        let mut epochs = LeaderEpochs::read(storage, &place.dir)?;
+        if epochs.forget_before(start) {
+            epochs.write(storage, &place.dir)?;
+        }
+        remove_below(place, start, self.active.base_offset)
+    }
+}
+
+/// Removes the segments that lie below the log start as a whole, with all their files.
+pub(super) fn remove_below(place: &Place, log_start: Offset, active: Offset) -> Result<()> {
+    let storage = &*place.storage;
+    let bases = list_segments(storage, &place.dir)?;
+    let Some(first) = bases.get(first_needed(&bases, log_start)) else {
+        return Ok(());
+    };
+    let first = (*first).min(active);
+    let base = |name: &str| {
+        [LOG, INDEX, TIME_INDEX, TXN_INDEX]
+            .iter()
+            .find_map(|suffix| names::base_offset(name, suffix))
+    };
+    let names = storage.list(&place.dir)?.into_iter().map(|entry| entry.name);
+    let mut doomed: Vec<_> = names
+        .filter_map(|name| base(&name).map(|base| (base, !name.ends_with(LOG), name)))
+        .filter(|(base, ..)| *base < first)
+        .collect();
+    // The oldest first, and of each the log: what is left never has a hole.
+    doomed.sort_unstable();
+    for (_, _, name) in &doomed {
+        storage::found(storage.remove_file(&place.path_of(name)))?;
+    }
+    if !doomed.is_empty() {
+        snapshot::remove_below(storage, &place.dir, first)?;
+    }
+    Ok(())
+}
