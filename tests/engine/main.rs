@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod group_records;
+mod groups;
 mod inspect_verify;
 mod log_crash;
 mod log_ground;

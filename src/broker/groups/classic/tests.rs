@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::super::answer::{Answer, Now, Step};
-use super::super::config::GroupConfig;
 use super::{ClassicGroup, Client, State};
+use crate::model::config::BrokerConfig;
 use crate::protocol::ErrorCode;
 use crate::protocol::heartbeat::HeartbeatRequest;
 use crate::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
@@ -26,7 +26,7 @@ const REBALANCE_MS: i32 = 60_000;
 /// A group under test, and the time.
 struct Ground {
     group: ClassicGroup,
-    config: GroupConfig,
+    config: Arc<BrokerConfig>,
     now_ms: i64,
     /// Whether the last step wanted the group written down.
     persist: bool,
@@ -60,16 +60,16 @@ fn slot<T: Send + 'static>() -> (Waiting<T>, Box<dyn FnOnce(T) + Send>) {
 
 impl Ground {
     fn new() -> Self {
-        Self::with(GroupConfig::default())
+        Self::with(BrokerConfig::default())
     }
 
-    fn with(config: GroupConfig) -> Self {
-        Self { group: ClassicGroup::new(0), config, now_ms: 0, persist: false }
+    fn with(config: BrokerConfig) -> Self {
+        Self { group: ClassicGroup::new(0), config: Arc::new(config), now_ms: 0, persist: false }
     }
 
-    fn step<T>(&mut self, work: impl FnOnce(&mut ClassicGroup, &mut Step<'_>) -> T) -> T {
+    fn step<T>(&mut self, work: impl FnOnce(&mut ClassicGroup, &mut Step) -> T) -> T {
         let now = Now { wall_ms: 1_000_000 + self.now_ms, steady_ms: self.now_ms };
-        let mut step = Step::new(now, &self.config);
+        let mut step = Step::new(now, Arc::clone(&self.config));
         let result = work(&mut self.group, &mut step);
         self.persist = step.persist;
         step.answers.into_iter().for_each(Answer::send);
@@ -393,7 +393,7 @@ fn a_group_takes_only_who_can_work_with_it() {
 
 #[test]
 fn a_full_group_takes_nobody() {
-    let mut ground = Ground::with(GroupConfig { max_size: 2, ..GroupConfig::default() });
+    let mut ground = Ground::with(BrokerConfig { group_max_size: 2, ..BrokerConfig::default() });
     let ids = ground.stable(2);
     let refused = told(&ground.join(NEW));
     assert_eq!(refused.error_code, ErrorCode::GroupMaxSizeReached.code());
