@@ -8,6 +8,7 @@ mod support;
 mod inspect_verify;
 mod log_crash;
 mod log_ground;
+mod log_idempotent;
 mod log_model;
 mod record_kafka_files;
 mod record_oracle;
