@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 const PRODUCER: i64 = 41;
 /// Batches of the producer in a run.
-const BATCHES: usize = 18;
+const BATCHES: usize = 23;
 /// Batches that may be on the way at once. Source: Kafka's `max.in.flight.requests.per.connection`.
 const IN_FLIGHT: usize = 5;
 
@@ -286,7 +286,9 @@ fn run(seed: u64, writers: Writers, faults: &[(u64, Fault)]) -> Result<u64> {
 fn strike_each(writers: Writers, faults: impl Fn(u64) -> Vec<(u64, Fault)>, rounds: u64) {
     let operations = run(0, writers, &[]).expect("nothing fails");
     assert!(operations > 200, "a run of {operations} operations");
-    for number in 0..operations {
+    // A quick run strikes every other operation of each kind of writers.
+    let step = if soak() { 1 } else { 2 };
+    for number in (u64::from(writers == Writers::Server)..operations).step_by(step) {
         for round in 0..rounds {
             let planned = faults(number * rounds + round);
             let planned: Vec<_> =
