@@ -41,6 +41,10 @@ soak rounds="20":
         PROPTEST_CASES=100 cargo test --locked --release --test cli -- crash_kill concurrency round_trip || exit 1; \
     done
 
+# Mutated requests of real clients on the request path; what is found has a seed and an iteration
+fuzz iterations="20000000" seed="1":
+    RUNNEL_FUZZ_ITERATIONS={{iterations}} RUNNEL_FUZZ_SEED={{seed}} cargo test --locked --release --test fuzz -- --nocapture
+
 # Write man/ and completions/ anew from the flags' one declaration
 man:
     cargo build --locked --quiet

@@ -29,6 +29,15 @@ pub(super) struct Catalog {
     /// Topics whose directories are still to be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) deleting: Vec<DeletedTopic>,
+    /// Configs of this broker that were changed while it ran, in Kafka's names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) broker_configs: BTreeMap<String, String>,
+    /// The same of all brokers; those of one come first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) default_broker_configs: BTreeMap<String, String>,
+    /// The first producer id that was in no block yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) next_producer_id: i64,
     /// What a later version put here, kept as it is.
     #[serde(flatten)]
     other: serde_json::Map<String, serde_json::Value>,
@@ -67,12 +76,20 @@ pub(super) struct DeletedTopic {
     pub(super) partitions: i32,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 impl Default for Catalog {
     fn default() -> Self {
         Self {
             version: VERSION,
             topics: BTreeMap::new(),
             deleting: Vec::new(),
+            broker_configs: BTreeMap::new(),
+            default_broker_configs: BTreeMap::new(),
+            next_producer_id: 0,
             other: serde_json::Map::new(),
         }
     }
@@ -81,16 +98,22 @@ impl Default for Catalog {
 /// The catalog's file, and what was read of it last.
 #[derive(Debug, Default)]
 pub(super) struct CatalogFile {
-    last: Mutex<Option<(Metadata, Arc<Catalog>)>>,
+    /// With the file that it was read from, if there was one.
+    last: Mutex<Option<(Option<Metadata>, Arc<Catalog>)>>,
 }
 
 impl CatalogFile {
-    /// The catalog as it is now; an empty one where there is no file.
-    pub(super) fn read(&self, storage: &dyn Storage) -> Result<Arc<Catalog>> {
-        let Some(metadata) = storage::found(storage.metadata(CATALOG))? else {
-            return Ok(Arc::default());
-        };
+    /// The catalog as it is now; an empty one where there is no file. A process that is alone
+    /// knows that it is what it wrote last.
+    pub(super) fn read(&self, home: &Home) -> Result<Arc<Catalog>> {
+        let storage = &**home.storage();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if home.is_exclusive()
+            && let Some((_, catalog)) = &*last
+        {
+            return Ok(Arc::clone(catalog));
+        }
+        let metadata = storage::found(storage.metadata(CATALOG))?;
         if let Some((of, catalog)) = &*last
             && *of == metadata
         {
@@ -117,9 +140,10 @@ impl CatalogFile {
             let mut text = serde_json::to_vec_pretty(&catalog)
                 .map_err(|error| damaged(storage, &error.to_string()))?;
             text.push(b'\n');
-            storage::replace_file(storage, CATALOG, &text)?;
+            let written = storage::replace_file(storage, CATALOG, &text);
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            written?;
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(result)
     }
 }

@@ -27,7 +27,7 @@ pub(super) const CUT_DIR: &str = "cut";
 pub(super) const CATALOG: &str = "catalog.json";
 const LOCK_FILE: &str = "lock";
 const KAFKA_LOCK_FILE: &str = "log/.lock";
-const KAFKA_CLEAN_SHUTDOWN: &str = "log/.kafka_cleanshutdown";
+pub(super) const KAFKA_CLEAN_SHUTDOWN: &str = "log/.kafka_cleanshutdown";
 
 /// Held shared by every process that writes, exclusively by a server.
 const OWNER_LOCK: LockRange = LockRange::byte(0);
@@ -83,6 +83,8 @@ struct Writing {
     /// Held as the owner lock is: keeps a Kafka broker out.
     _kafka_lock: Arc<dyn File>,
     holder: String,
+    /// The last who wrote here had stopped cleanly.
+    was_clean: bool,
 }
 
 impl Home {
@@ -125,6 +127,11 @@ impl Home {
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         self.access == Access::Serve
+    }
+
+    /// Whether every log was as a clean stop leaves it when this process came.
+    pub(super) fn was_clean(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| writing.was_clean)
     }
 
     /// Says in other words what this process does here, for those who are refused: a server names
@@ -189,13 +196,14 @@ impl Writing {
         let kafka_lock = lock_out_kafka(storage, kind)?;
         meta::make(storage, &locks)?;
         // Kafka trusts a log directory with this file in it; from the first byte on it must not.
-        if storage::found(storage.remove_file(KAFKA_CLEAN_SHUTDOWN))?.is_some() {
+        let was_clean = storage::found(storage.remove_file(KAFKA_CLEAN_SHUTDOWN))?.is_some();
+        if was_clean {
             storage.sync_dir(LOG_DIR)?;
         }
         holders::forget_dead(storage);
         let holder = holders::path_of(std::process::id());
         holders::write(storage, &holder, command)?;
-        Ok(Self { locks, _owner: owner, _kafka_lock: kafka_lock, holder })
+        Ok(Self { locks, _owner: owner, _kafka_lock: kafka_lock, holder, was_clean })
     }
 }
 

@@ -8,6 +8,7 @@ use super::Broker;
 use super::catalog::Catalog;
 use super::error::{Error, Result};
 use super::topics::{TopicInfo, info};
+use crate::model::config::{BrokerConfig, Layers};
 use crate::model::{TopicName, Uuid};
 
 /// The topics of the catalog as it was read last.
@@ -17,10 +18,18 @@ pub(super) struct TopicIndex {
 }
 
 #[derive(Debug)]
-struct Indexed {
+pub(super) struct Indexed {
     of: Arc<Catalog>,
+    pub(super) layers: Arc<Layers>,
+    pub(super) config: Arc<BrokerConfig>,
     by_name: HashMap<TopicName, Arc<TopicInfo>>,
     by_id: HashMap<Uuid, Arc<TopicInfo>>,
+}
+
+impl Indexed {
+    pub(super) fn named(&self, name: &TopicName) -> Option<&Arc<TopicInfo>> {
+        self.by_name.get(name)
+    }
 }
 
 impl Broker {
@@ -60,22 +69,24 @@ impl Broker {
         Ok(view.leader_epoch())
     }
 
-    fn indexed(&self) -> Result<Arc<Indexed>> {
-        let catalog = self.catalog.read(self.storage())?;
+    pub(super) fn indexed(&self) -> Result<Arc<Indexed>> {
+        let catalog = self.catalog.read(&self.home)?;
         let mut last = self.index.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(indexed) = &*last
             && Arc::ptr_eq(&indexed.of, &catalog)
         {
             return Ok(Arc::clone(indexed));
         }
+        let layers = Arc::new(self.layers_of(&catalog));
+        let config = Arc::new(BrokerConfig::from_layers(&layers)?);
         let mut by_name = HashMap::with_capacity(catalog.topics.len());
         let mut by_id = HashMap::with_capacity(catalog.topics.len());
         for (name, topic) in &catalog.topics {
-            let topic = Arc::new(info(name.clone(), topic.clone())?);
+            let topic = Arc::new(info(name.clone(), topic.clone(), &layers)?);
             by_id.insert(topic.id, Arc::clone(&topic));
             by_name.insert(name.clone(), topic);
         }
-        let indexed = Arc::new(Indexed { of: catalog, by_name, by_id });
+        let indexed = Arc::new(Indexed { of: catalog, layers, config, by_name, by_id });
         *last = Some(Arc::clone(&indexed));
         Ok(indexed)
     }

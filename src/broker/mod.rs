@@ -6,30 +6,46 @@
 //!
 //! Locks, in the order in which they are taken: owner, catalog, partition, checkpoints.
 
+mod alter;
 mod catalog;
+mod close;
+mod create;
+mod delete;
+mod describe;
 mod durable;
 mod error;
+mod groups;
 mod holders;
 mod home;
 mod index;
+mod internal;
 mod meta;
 mod offsets;
 mod produce;
+mod producer_ids;
+mod settings;
 mod topics;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use alter::{ConfigChange, ConfigOwner, KeyChange};
 pub use catalog::Topic;
+pub use create::NewTopic;
+pub use delete::Deletions;
+pub use describe::PartitionFacts;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
+pub use groups::{Client, GroupConfig, Groups, Now, OFFSETS_TOPIC, Reply, Waker};
 pub use home::{Access, Home};
+pub use internal::InternalTopic;
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
-pub use topics::{NewTopic, PartitionFacts, TopicInfo};
+pub use topics::TopicInfo;
 
 use crate::clock::Clock;
+use crate::log::checkpoint::Deferred;
 use crate::log::{Appended, Notice, Owned, PartitionLog, Place};
 use crate::model::{TimestampType, TopicPartition, Uuid};
 use crate::record;
@@ -44,6 +60,9 @@ pub struct Broker {
     clock: Arc<dyn Clock>,
     logs: Mutex<HashMap<TopicPartition, Opened>>,
     index: index::TopicIndex,
+    static_configs: BTreeMap<String, String>,
+    producer_ids: producer_ids::ProducerIds,
+    recovery_points: Arc<Deferred>,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -63,6 +82,9 @@ impl Broker {
             clock,
             logs: Mutex::default(),
             index: index::TopicIndex::default(),
+            static_configs: BTreeMap::new(),
+            producer_ids: producer_ids::ProducerIds::default(),
+            recovery_points: Arc::default(),
         }
     }
 
@@ -70,6 +92,13 @@ impl Broker {
     #[must_use]
     pub const fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The absolute path of the log directory.
+    #[must_use]
+    pub fn log_dir(&self) -> String {
+        let path = self.storage().display(home::LOG_DIR);
+        std::path::absolute(&path).map_or(path, |absolute| absolute.display().to_string())
     }
 
     /// Where "now" comes from.
@@ -92,6 +121,12 @@ impl Broker {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The logs that were used.
+    #[must_use]
+    pub fn open_logs(&self) -> Vec<Arc<PartitionLog>> {
+        self.logs().values().map(|opened| Arc::clone(&opened.log)).collect()
+    }
+
     /// The log of a partition.
     ///
     /// # Errors
@@ -108,6 +143,13 @@ impl Broker {
         let log =
             Arc::new(PartitionLog::new(self.place(topic, tp.clone()), Arc::clone(&topic.config)));
         logs.insert(tp, Opened { topic: topic.id, log: Arc::clone(&log) });
+        drop(logs);
+        // Its configs may have been changed since the caller found the topic.
+        if let Ok(Some(now)) = self.topic_named(&topic.name)
+            && now.id == topic.id
+        {
+            log.set_config(Arc::clone(&now.config));
+        }
         Ok(log)
     }
 
@@ -120,6 +162,7 @@ impl Broker {
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
             exclusive: self.home.is_exclusive(),
+            recovery_points: Arc::clone(&self.recovery_points),
         });
         Place {
             storage: Arc::clone(self.home.storage()),

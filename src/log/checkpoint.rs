@@ -9,7 +9,9 @@
 //! Source: Kafka's `org.apache.kafka.server.common.CheckpointFile`.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
+use super::partition::guard;
 use crate::model::{Offset, TopicName, TopicPartition, limits};
 use crate::storage::{self, Storage};
 
@@ -49,6 +51,31 @@ pub(super) fn format_lines(lines: &[String]) -> String {
 
 /// Offsets by partition, as a checkpoint file holds them.
 pub type Offsets = BTreeMap<TopicPartition, Offset>;
+
+/// Recovery points that are to be written as one: a stop closes thousands of logs, and each would
+/// rewrite the file of all.
+#[derive(Debug, Default)]
+pub struct Deferred(Mutex<Option<Offsets>>);
+
+impl Deferred {
+    /// From now on they are gathered.
+    pub fn begin(&self) {
+        guard(&self.0).get_or_insert_default();
+    }
+
+    /// Takes one in; `false` if it is to be written now.
+    pub(super) fn defer(&self, partition: &TopicPartition, offset: Offset) -> bool {
+        let mut gathered = guard(&self.0);
+        let taken = gathered.as_mut().map(|gathered| gathered.insert(partition.clone(), offset));
+        taken.is_some()
+    }
+
+    /// Ends the gathering; gives what is to be written.
+    #[must_use]
+    pub fn end(&self) -> Offsets {
+        guard(&self.0).take().unwrap_or_default()
+    }
+}
 
 /// Reads a checkpoint of offsets. A missing or malformed one is empty, as for Kafka: what it
 /// would have saved is then found out from the log.

@@ -9,7 +9,7 @@
 use super::segment::path_in;
 use super::{checkpoint, names};
 use crate::model::Offset;
-use crate::storage::{self, Storage};
+use crate::storage::{self, Open, Storage};
 
 /// One leader epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +67,24 @@ impl LeaderEpochs {
     /// # Errors
     /// As the file system says.
     pub fn write(&self, storage: &dyn Storage, dir: &str) -> storage::Result<()> {
+        let path = path_in(dir, names::LEADER_EPOCHS);
+        storage::replace_file(storage, &path, self.text().as_bytes())
+    }
+
+    /// Writes the file of a directory that is new, without the name's being durable.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn write_new(&self, storage: &dyn Storage, dir: &str) -> storage::Result<()> {
+        let file = storage.open(&path_in(dir, names::LEADER_EPOCHS), Open::CreateNew)?;
+        file.write_all_at(self.text().as_bytes(), 0)?;
+        file.sync_data()
+    }
+
+    fn text(&self) -> String {
         let lines: Vec<_> =
             self.0.iter().map(|entry| format!("{} {}", entry.epoch, entry.start_offset)).collect();
-        let path = path_in(dir, names::LEADER_EPOCHS);
-        storage::replace_file(storage, &path, checkpoint::format_lines(&lines).as_bytes())
+        checkpoint::format_lines(&lines)
     }
 
     /// The epochs, in order.

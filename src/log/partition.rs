@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::task::Waker;
 
-use super::checkpoint::{self, LOG_STARTS, RECOVERY_POINTS};
+use super::checkpoint::{self, Deferred, LOG_STARTS, RECOVERY_POINTS};
 use super::error::{Error, Result};
 use super::names;
 use super::view::{ReadCache, View};
@@ -48,6 +48,8 @@ pub struct Owned {
     /// The process owns the directory alone, as a server does: no other writes, so nothing is
     /// locked and nothing is read again of what was published. Readers of others go on.
     pub exclusive: bool,
+    /// The recovery points of all logs of this process, while they are gathered.
+    pub recovery_points: Arc<Deferred>,
 }
 
 impl Place {
@@ -55,6 +57,12 @@ impl Place {
     #[must_use]
     pub fn path_of(&self, name: &str) -> String {
         super::segment::path_in(&self.dir, name)
+    }
+
+    /// Whether its directory is made on first use, so that none is an empty log: Kafka's own topics
+    /// have many partitions of which few are ever used.
+    pub(super) fn is_made_on_use(&self) -> bool {
+        self.control.is_some() && self.partition.topic.is_internal()
     }
 
     /// The control file of a log to append to.
@@ -86,6 +94,9 @@ impl Place {
 
     /// Notes in the checkpoint that everything below an offset is durable.
     pub(super) fn store_recovery_point(&self, owned: &Owned, offset: Offset) -> Result<()> {
+        if owned.recovery_points.defer(&self.partition, offset) {
+            return Ok(());
+        }
         self.store_checkpoint(owned, RECOVERY_POINTS, offset)
     }
 
@@ -101,7 +112,12 @@ impl Place {
         let _lock = owned.locks.acquire(owned.checkpoint_lock, LockKind::Exclusive, Wait::Yes)?;
         let path = super::segment::path_in(log_dir, file);
         let mut offsets = checkpoint::read_offsets(&*self.storage, &path)?;
-        offsets.insert(self.partition.clone(), offset);
+        let before = offsets.insert(self.partition.clone(), offset);
+        // A recovery point that is not there is 0.
+        let is_fresh = before.is_none() && offset == Offset::ZERO && file == RECOVERY_POINTS;
+        if before == Some(offset) || is_fresh {
+            return Ok(());
+        }
         Ok(checkpoint::write_offsets(&*self.storage, &path, &offsets)?)
     }
 }
@@ -231,7 +247,11 @@ impl PartitionLog {
             return Err(Error::Gone);
         }
         let (place, storage) = (&self.place, &*self.place.storage);
-        let directory = storage::found(storage.metadata(&place.dir))?.ok_or(Error::Gone)?.id;
+        let Some(directory) = storage::found(storage.metadata(&place.dir))? else {
+            let is_unused = place.is_made_on_use() && self.first_found.get().is_none();
+            return if is_unused { Ok(()) } else { Err(Error::Gone) };
+        };
+        let directory = directory.id;
         let path = place.path_of(names::PARTITION_METADATA);
         let Some(first) = self.first_found.get() else {
             let file = match place.control {

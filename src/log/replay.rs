@@ -19,7 +19,7 @@ use super::error::{Fault, Result};
 use super::partition::{PartitionLog, Place};
 use super::producers::{ProducerInfo, Producers, SentBatch, StoredBatch, coordinator_epoch};
 use super::scan::{Check, Found, Scanner};
-use super::segment::{Segment, list_segments};
+use super::segment::{Segment, first_needed, list_segments};
 use super::snapshot;
 use super::writer::Writer;
 use crate::model::Offset;
@@ -42,46 +42,69 @@ impl PartitionLog {
     }
 }
 
-impl Writer {
-    /// The producers as of the end of the log.
-    pub(super) fn producers(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
-        let end = Offset(self.state.end_offset);
-        let mut producers = match self.producers.take() {
-            Some(producers) if producers.end() <= end => producers,
-            _ if !self.state.has_producers => Producers::none(end),
-            _ => match snapshot::newest(&*place.storage, &place.dir, end, now_ms)? {
-                Some(mut producers) => {
-                    recall(place, &mut producers)?;
-                    producers
-                }
-                None => Producers::default(),
-            },
-        };
-        if producers.end() < end {
-            self.replay(place, &mut producers, now_ms)?;
+/// What a log holds, as far as its producers go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Covered<'p> {
+    pub(super) place: &'p Place,
+    pub(super) active_base: Offset,
+    /// The offset after the last.
+    pub(super) end: Offset,
+    /// Where in the active segment that is.
+    pub(super) end_position: u64,
+}
+
+impl Covered<'_> {
+    /// The producers of a log that may have some.
+    pub(super) fn producers(&self, now_ms: i64) -> Result<Producers> {
+        let place = self.place;
+        let mut producers = Producers::default();
+        if let Some(newest) = snapshot::newest(&*place.storage, &place.dir, self.end, now_ms)? {
+            producers = newest;
+            recall(place, &mut producers)?;
         }
-        Ok(self.producers.insert(producers))
+        self.replay(&mut producers, now_ms)?;
+        Ok(producers)
     }
 
     /// Makes up for the batches between what producers are as of and the end of the log.
-    fn replay(&self, place: &Place, producers: &mut Producers, now_ms: i64) -> Result<()> {
-        let (from, end) = (producers.end(), Offset(self.state.end_offset));
-        let mut bases = list_segments(&*place.storage, &place.dir)?;
-        bases.retain(|base| base.0 <= self.state.active_base);
-        let first = bases.partition_point(|base| *base <= from).saturating_sub(1);
-        for base in &bases[first..] {
-            let opened;
-            let (segment, segment_end) = match base.0 == self.state.active_base {
-                true => (&self.active, self.state.end_position),
-                false => {
-                    opened = Segment::open(&*place.storage, &place.dir, *base)?;
-                    (&opened, opened.log.metadata()?.len)
-                }
-            };
-            replay_segment(segment, from, segment_end, producers, now_ms)?;
+    fn replay(&self, producers: &mut Producers, now_ms: i64) -> Result<()> {
+        let (storage, from) = (&*self.place.storage, producers.end());
+        if from < self.end {
+            let mut bases = list_segments(storage, &self.place.dir)?;
+            bases.retain(|base| *base <= self.active_base);
+            for base in &bases[first_needed(&bases, from)..] {
+                let segment = Segment::open(storage, &self.place.dir, *base)?;
+                let end = match *base == self.active_base {
+                    true => self.end_position,
+                    false => segment.log.metadata()?.len,
+                };
+                replay_segment(&segment, from, end, producers, now_ms)?;
+            }
         }
-        producers.pass_to(end);
+        producers.pass_to(self.end);
         Ok(())
+    }
+}
+
+impl Writer {
+    /// The producers as of the end of the log.
+    pub(super) fn producers(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
+        let state = &self.state;
+        let covered = Covered {
+            place,
+            active_base: Offset(state.active_base),
+            end: Offset(state.end_offset),
+            end_position: state.end_position,
+        };
+        let producers = match self.producers.take() {
+            Some(mut known) if known.end() <= covered.end => {
+                covered.replay(&mut known, now_ms)?;
+                known
+            }
+            _ if !state.has_producers => Producers::none(covered.end),
+            _ => covered.producers(now_ms)?,
+        };
+        Ok(self.producers.insert(producers))
     }
 
     /// Whether a producer's batch is to be appended; if it is there already, where.

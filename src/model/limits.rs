@@ -34,3 +34,19 @@ pub const DECODED_BYTES_MIN: usize = 64 << 10;
 
 /// … but never more than this.
 pub const DECODED_BYTES_MAX: usize = 32 << 20;
+
+/// Groups of one partition of `__consumer_offsets` that requests may make; those that are read from the log count, and
+/// are never refused. Kafka has no such limit; an id costs a hostile client nothing, and us some 500 bytes.
+pub const GROUPS_PER_PARTITION_MAX: usize = 20_000;
+
+/// Ids of one group that were given out, whose owners did not come back with them yet.
+pub const GROUP_PENDING_MAX: usize = 10_000;
+
+/// Bytes of a client's name that go into the ids of its members.
+pub const MEMBER_NAME_BYTES_MAX: usize = 249;
+
+/// Bytes of what one member says of itself, for all its protocols: all of it is kept.
+pub const MEMBER_METADATA_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of ids and names in the records of groups, whose lengths have 16 bits.
+pub const GROUP_STRING_BYTES_MAX: usize = i16::MAX as usize;

@@ -186,7 +186,7 @@ impl Connection<'_> {
         };
         let (version, answer) = if api.served().contains(&version) {
             let request = Request::read(api, &mut reader)?;
-            (version, api::answer(&context, &mut self.session, request))
+            (version, api::answer(&context, &self.session, request))
         } else if api == ApiKey::ApiVersions {
             // The form of version 0 is understood by all. Source: KIP-511.
             (0, Answer::Ready(api::api_versions::unsupported().into()))

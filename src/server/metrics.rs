@@ -3,10 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use crate::model::TopicPartition;
 use crate::protocol::ApiKey;
 
+/// One more than the largest key of an API that is served.
+const API_KEYS: usize = 96;
+
 /// Counters of the server since its start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     pub(super) connections_open: AtomicI64,
     pub(super) connections_total: AtomicU64,
@@ -19,16 +23,31 @@ pub struct Metrics {
     pub(super) produced_bytes: AtomicU64,
     pub(super) fetched_bytes: AtomicU64,
     /// By API key.
-    requests: Vec<PerApi>,
+    requests: [PerApi; API_KEYS],
 }
-
-/// Keys that fit the table; those of all clients' APIs do.
-const API_KEYS: usize = 96;
 
 #[derive(Debug, Default)]
 struct PerApi {
     count: AtomicU64,
     microseconds: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            connections_open: AtomicI64::new(0),
+            connections_total: AtomicU64::new(0),
+            connections_refused: AtomicU64::new(0),
+            connections_failed: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            produced_batches: AtomicU64::new(0),
+            produced_records: AtomicU64::new(0),
+            produced_bytes: AtomicU64::new(0),
+            fetched_bytes: AtomicU64::new(0),
+            requests: std::array::from_fn(|_| PerApi::default()),
+        }
+    }
 }
 
 impl Metrics {
@@ -85,6 +104,21 @@ impl Metrics {
             let seconds = microseconds as f64 / 1e6;
             let _ = writeln!(text, "runnel_request_seconds_count{{api=\"{api}\"}} {count}");
             let _ = writeln!(text, "runnel_request_seconds_sum{{api=\"{api}\"}} {seconds}");
+        }
+    }
+}
+
+/// Where each partition's log begins and ends, for those that were used since the start.
+pub(super) fn expose_partitions(text: &mut String, partitions: &[(TopicPartition, i64, i64)]) {
+    for (name, help, of) in [
+        ("log_start_offset", "First offset that can be read.", 0),
+        ("log_end_offset", "Offset that the next record gets.", 1),
+    ] {
+        let _ = writeln!(text, "# HELP runnel_{name} {help}\n# TYPE runnel_{name} gauge");
+        for (TopicPartition { topic, partition }, start, end) in partitions {
+            let value = if of == 0 { start } else { end };
+            let labels = format!("topic=\"{topic}\",partition=\"{partition}\"");
+            let _ = writeln!(text, "runnel_{name}{{{labels}}} {value}");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod api;
 mod connection;
+mod group_timers;
 mod incoming;
 mod listener;
 mod metrics;

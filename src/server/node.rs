@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
-use crate::broker::{self, Broker, GroupCommit};
+use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
+use crate::model::config::BrokerConfig;
 
 /// The node.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Node {
     pub broker: Arc<Broker>,
     /// Makes appends durable; `None` where nothing is to outlive the server.
     pub commit: Option<Arc<GroupCommit>>,
+    /// The coordinator of groups.
+    pub groups: Groups,
     /// The id of this node, from `meta.properties`.
     pub node_id: i32,
     /// The cluster's id, from there too.
@@ -37,34 +40,57 @@ impl Node {
             }
             false => None,
         };
+        let groups =
+            Groups::new(Arc::clone(&broker), commit.clone(), group_config(&broker.config()))?;
+        // What only its directories tell of becomes a topic like others.
+        broker.adopt_topics()?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,
             cluster_id: meta.cluster_id,
             broker,
             commit,
+            groups,
             metrics: Metrics::default(),
             stopping,
         })
     }
 
-    pub(super) fn config(&self) -> Config {
-        Config { auto_create_topics_enable: true, num_partitions: 1, fetch_max_bytes: 57_671_680 }
-    }
-
     /// The metrics as Prometheus takes them.
     pub(super) fn exposition(&self) -> String {
-        self.metrics.exposition()
+        let mut text = self.metrics.exposition();
+        let logs = self.broker.open_logs();
+        let mut partitions: Vec<_> = logs
+            .iter()
+            .filter_map(|log| {
+                let view = log.view().ok()?;
+                Some((log.partition().clone(), view.log_start().0, view.end().0))
+            })
+            .collect();
+        partitions.sort_unstable_by(|(a, ..), (b, ..)| {
+            (&a.topic, a.partition).cmp(&(&b.topic, b.partition))
+        });
+        expose_partitions(&mut text, &partitions);
+        text
     }
 
-    /// Makes everything durable and lets go of it.
+    /// Makes everything durable, and leaves the directory as after a clean stop.
     pub(super) fn close(&self) -> broker::Result<()> {
-        Ok(())
+        self.broker.close()
     }
 }
 
-pub(super) struct Config {
-    pub(super) auto_create_topics_enable: bool,
-    pub(super) num_partitions: i32,
-    pub(super) fetch_max_bytes: i32,
+fn group_config(config: &BrokerConfig) -> GroupConfig {
+    let size = |number: i32| usize::try_from(number).unwrap_or(0);
+    GroupConfig {
+        min_session_timeout_ms: config.group_min_session_timeout_ms,
+        max_session_timeout_ms: config.group_max_session_timeout_ms,
+        initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
+        max_size: size(config.group_max_size),
+        offset_metadata_max_bytes: size(config.offset_metadata_max_bytes),
+        offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
+        offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+        offsets_topic_partitions: config.offsets_topic_num_partitions,
+        offsets_topic_segment_bytes: config.offsets_topic_segment_bytes,
+    }
 }

@@ -14,11 +14,18 @@ use super::api::Advertised;
 use super::connection::Shared;
 use super::incoming::MemoryBudget;
 use super::node::Node;
-use super::{listener, prometheus};
+use super::{group_timers, listener, prometheus};
 use crate::broker::{self, Broker};
 
-/// Threads that requests run on.
-const THREADS: usize = 2;
+/// Threads that requests run on, whatever the machine has: with one, a slow disk would stop all.
+const THREADS_MIN: usize = 2;
+const THREADS_MAX: usize = 8;
+
+/// Bytes of requests that may be in memory at once, unless `queued.max.request.bytes` says so.
+const QUEUED_BYTES_MAX: usize = 64 << 20;
+
+/// For ever, as far as a timer goes.
+const IDLE_MAX: Duration = Duration::from_secs(365 * 86_400);
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +47,6 @@ pub struct Options {
     pub metrics: Option<Listen>,
     /// Whether acks=all waits for the disk.
     pub durable: bool,
-    /// Connections that may be open.
-    pub max_connections: usize,
-    /// Bytes of the largest request.
-    pub request_bytes_max: usize,
-    /// Bytes of requests that may be in memory.
-    pub queued_bytes_max: usize,
-    /// A connection on which nothing happens for so long is closed.
-    pub idle: Duration,
 }
 
 /// Why the server did not start, or did not stop cleanly.
@@ -88,8 +87,9 @@ impl Server {
     /// # Errors
     /// [`Error::Listen`] where an address is taken or not ours.
     pub fn start(broker: Arc<Broker>, options: &Options) -> Result<Self, Error> {
+        let threads = std::thread::available_parallelism().map_or(THREADS_MIN, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
+            .worker_threads(threads.clamp(THREADS_MIN, THREADS_MAX))
             .thread_name("runnel-serve")
             .enable_all()
             .build()
@@ -105,6 +105,8 @@ impl Server {
             metrics_address: None,
         };
         server.open_listeners(options, &receiver)?;
+        let timers = group_timers::run(Arc::clone(&server.node), receiver);
+        server.listeners.push(server.runtime.spawn(timers));
         Ok(server)
     }
 
@@ -113,8 +115,15 @@ impl Server {
         options: &Options,
         stopping: &watch::Receiver<bool>,
     ) -> Result<(), Error> {
-        let connections = Arc::new(Semaphore::new(options.max_connections));
-        let budget = MemoryBudget::new(options.queued_bytes_max);
+        let config = self.node.broker.config();
+        let size = |number: i64| usize::try_from(number).unwrap_or(0);
+        let connections = size(config.max_connections.into()).min(Semaphore::MAX_PERMITS);
+        let connections = Arc::new(Semaphore::new(connections));
+        let queued_bytes_max = match config.queued_max_request_bytes {
+            bytes @ 1.. => size(bytes),
+            _ => QUEUED_BYTES_MAX,
+        };
+        let budget = MemoryBudget::new(queued_bytes_max);
         for (number, listen) in options.listen.iter().enumerate() {
             let (socket, address) = self.bind(listen)?;
             let advertise = options.advertise.as_ref().filter(|_| number == 0);
@@ -122,8 +131,8 @@ impl Server {
                 node: Arc::clone(&self.node),
                 advertised: advertised(advertise.unwrap_or(listen), address),
                 budget: budget.clone(),
-                frame_bytes_max: options.request_bytes_max,
-                idle: options.idle,
+                frame_bytes_max: size(config.socket_request_max_bytes.into()),
+                idle: idle_time(config.connections_max_idle_ms),
                 stopping: stopping.clone(),
             };
             let (connections, stopping) = (Arc::clone(&connections), stopping.clone());
@@ -207,4 +216,9 @@ fn advertised(named: &Listen, bound: SocketAddr) -> Advertised {
         host => host.to_owned(),
     };
     Advertised { host, port }
+}
+
+/// How long a connection may be idle; negative is for ever.
+fn idle_time(ms: i64) -> Duration {
+    u64::try_from(ms).map_or(IDLE_MAX, |ms| Duration::from_millis(ms).min(IDLE_MAX))
 }

@@ -247,6 +247,12 @@ impl Storage for Directory {
         self.path.join(path).display().to_string()
     }
 
+    fn space(&self) -> Option<(i64, i64)> {
+        let volume = rustix::fs::fstatvfs(&self.root).ok()?;
+        let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(volume.f_frsize)).ok();
+        Some((bytes(volume.f_blocks)?, bytes(volume.f_bavail)?))
+    }
+
     fn watch(&self, path: &str) -> Option<Watcher> {
         Watcher::begin(&self.path.join(path))
     }

@@ -213,6 +213,12 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// The path as a person would type it.
     fn display(&self, path: &str) -> String;
 
+    /// Bytes of the volume, and those of them that can still be used; `None` where that can't be
+    /// told.
+    fn space(&self) -> Option<(i64, i64)> {
+        None
+    }
+
     /// Tells of changes to the files of a directory; `None` where the system has no such events
     /// to give, and the caller must poll.
     fn watch(&self, path: &str) -> Option<Watcher>;

@@ -1,5 +1,7 @@
 //! Random messages of every served API and version, through our codecs and those of the kafka-protocol crate.
 
+use std::fmt::{Arguments, Display};
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey as OracleKey, RequestKind, ResponseKind};
 use runnel::protocol::schema::Struct;
@@ -11,9 +13,15 @@ use crate::random::Random;
 /// Messages of each API, version and direction.
 const ROUNDS: u64 = 60;
 
-/// Served versions that the crate does not know: those with topic ids in the place of names.
-const UNKNOWN_TO_THE_ORACLE: [(ApiKey, i16); 2] =
-    [(ApiKey::OffsetCommit, 10), (ApiKey::OffsetFetch, 10)];
+/// Served messages that the crate does not know.
+const UNKNOWN_TO_THE_ORACLE: [(ApiKey, Way, i16); 6] = [
+    (ApiKey::ListOffsets, Way::Request, 11),
+    (ApiKey::ListOffsets, Way::Response, 11),
+    (ApiKey::OffsetCommit, Way::Request, 10),
+    (ApiKey::OffsetFetch, Way::Request, 10),
+    (ApiKey::DescribeLogDirs, Way::Request, 5),
+    (ApiKey::DescribeLogDirs, Way::Response, 5),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -54,7 +62,7 @@ impl Form {
 
     /// The crate's key for it, where the crate knows the version.
     fn oracle(self) -> Option<OracleKey> {
-        let known = !UNKNOWN_TO_THE_ORACLE.contains(&(self.api, self.version));
+        let known = !UNKNOWN_TO_THE_ORACLE.contains(&(self.api, self.way, self.version));
         known.then(|| self.oracle_key())
     }
 
@@ -93,13 +101,12 @@ impl Form {
 
 #[test]
 fn no_version_is_left_out_that_the_oracle_knows() {
-    for (api, version) in UNKNOWN_TO_THE_ORACLE {
-        for way in [Way::Request, Way::Response] {
-            let form = Form { api, way, version };
-            let bytes = form.random(0, Tagged::None);
-            let refused = form.theirs(form.oracle_key(), &bytes, version).expect_err("not known");
-            assert!(refused.contains("version not supported"), "{form:?}: {refused}");
-        }
+    for (api, way, version) in UNKNOWN_TO_THE_ORACLE {
+        let form = Form { api, way, version };
+        let bytes = form.random(0, Tagged::None);
+        let theirs = form.theirs(form.oracle_key(), &bytes, version);
+        let refused = theirs.as_ref().is_err_and(|error| error.contains("version not supported"));
+        assert!(refused, "{form:?}: {theirs:?}");
     }
 }
 
@@ -108,11 +115,8 @@ fn what_was_read_is_written_as_it_was() {
     for form in Form::all() {
         for seed in 0..ROUNDS {
             let bytes = form.random(seed, Tagged::None);
-            assert_eq!(
-                form.ours(&bytes, form.version).as_deref(),
-                Ok(&bytes[..]),
-                "{form:?} {seed}"
-            );
+            let written = form.ours(&bytes, form.version);
+            same(written, &bytes, format_args!("{form:?} {seed}"));
         }
     }
 }
@@ -123,14 +127,14 @@ fn both_read_what_the_other_writes_and_write_the_same() {
     for (form, oracle) in known {
         for seed in 0..ROUNDS {
             let bytes = form.random(seed, Tagged::Some);
-            let ours = form.ours(&bytes, form.version);
-            let ours = ours.unwrap_or_else(|error| panic!("{form:?} {seed}: {error}"));
             let theirs = form.theirs(oracle, &bytes, form.version);
-            assert_eq!(theirs.as_ref(), Ok(&ours), "{form:?} {seed}: written by either");
-            let again = form.theirs(oracle, &ours, form.version);
-            assert_eq!(again.as_ref(), Ok(&ours), "{form:?} {seed}: ours, read by theirs");
-            let again = form.ours(&ours, form.version);
-            assert_eq!(again.as_ref(), Ok(&ours), "{form:?} {seed}: theirs, read by ours");
+            let theirs = theirs.unwrap_or_else(|error| panic!("{form:?} {seed}: {error}"));
+            let ours = form.ours(&bytes, form.version);
+            same(ours, &theirs, format_args!("{form:?} {seed}, written by either"));
+            let ours = form.ours(&theirs, form.version);
+            same(ours, &theirs, format_args!("{form:?} {seed}, theirs read by ours"));
+            let again = form.theirs(oracle, &theirs, form.version);
+            same(again, &theirs, format_args!("{form:?} {seed}, ours read by theirs"));
         }
     }
 }
@@ -138,17 +142,34 @@ fn both_read_what_the_other_writes_and_write_the_same() {
 /// What a version lacks has its default: read in each version and written in the last, the two agree on all defaults.
 #[test]
 fn what_a_version_lacks_has_kafkas_default() {
+    // Its `documentation` is empty in the schema; the broker says null where none was asked for, and so do we.
+    let differs = |form: &Form| (form.api, form.way) == (ApiKey::DescribeConfigs, Way::Response);
     let mut compared = 0;
-    for form in Form::all() {
+    for form in Form::all().filter(|form| !differs(form)) {
         let last = Form { version: *form.api.served().end(), ..form };
         let Some((oracle, _)) = form.oracle().zip(last.oracle()) else { continue };
         for seed in 0..ROUNDS {
             let bytes = form.random(seed, Tagged::Some);
             // Theirs refuses what the last version can't say; ours leaves it out.
             let Ok(theirs) = form.theirs(oracle, &bytes, last.version) else { continue };
-            assert_eq!(form.ours(&bytes, last.version), Ok(theirs), "{form:?} {seed}");
+            let ours = form.ours(&bytes, last.version);
+            same(ours, &theirs, format_args!("{form:?} {seed}"));
             compared += 1;
         }
     }
     assert!(compared > 1000, "{compared} were compared");
+}
+
+/// Fails at the first byte in which two messages part.
+fn same<E: Display>(written: Result<Vec<u8>, E>, expected: &[u8], what: Arguments<'_>) {
+    let written = written.unwrap_or_else(|error| panic!("{what}: {error}"));
+    if written != expected {
+        let ends = written.iter().zip(expected).take_while(|(one, other)| one == other).count();
+        let around = |bytes: &[u8]| {
+            let end = (ends + 8).min(bytes.len());
+            format!("{:02x?}", &bytes[ends.saturating_sub(8)..end])
+        };
+        let (written, expected) = (around(&written), around(expected));
+        panic!("{what}: at byte {ends}: {written}, expected {expected}");
+    }
 }

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 /// A request and its answer, each a whole frame without its length.
 #[derive(Debug)]
+#[allow(dead_code, reason = "each test file is a crate of its own and uses its part")]
 pub(crate) struct Exchange {
     pub(crate) api_key: i16,
     pub(crate) api_version: i16,
     pub(crate) request: Vec<u8>,
-    #[allow(dead_code, reason = "not all tests look at answers")]
     pub(crate) response: Vec<u8>,
 }
 

@@ -10,6 +10,7 @@
 pub(crate) mod data;
 pub(crate) mod record;
 pub(crate) mod running;
+pub(crate) mod served;
 pub(crate) mod source;
 
 use std::ffi::{OsStr, OsString};

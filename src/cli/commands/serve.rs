@@ -1,12 +1,10 @@
 //! `runnel serve`: the directory, for every Kafka client.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
@@ -53,9 +51,9 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Outcome {
         true => Some(TempDir::with_prefix("runnel-").map_err(CommandError::failed)?),
         false => None,
     };
-    let broker = Arc::new(context.open_to_serve(ephemeral.as_ref().map(TempDir::path))?);
-    let settings: BTreeMap<String, String> = args.config.iter().cloned().collect();
-    let server = Server::start(Arc::clone(&broker), &options(&args, &settings)?)?;
+    let broker = context.open_to_serve(ephemeral.as_ref().map(TempDir::path))?;
+    let broker = Arc::new(broker.with_static_configs(args.config.iter().cloned().collect())?);
+    let server = Server::start(Arc::clone(&broker), &options(&args))?;
     let ended = serve(context, &args, &broker, &server, &signals);
     let stopped = server.stop();
     drop(broker);
@@ -95,22 +93,17 @@ fn serve(
     }
 }
 
-fn options(args: &ServeArgs, settings: &BTreeMap<String, String>) -> Result<Options, CommandError> {
-    let _ = settings;
+fn options(args: &ServeArgs) -> Options {
     let listen = match args.listen.as_slice() {
         [] => vec![Listen { host: "127.0.0.1".to_owned(), port: 9092 }],
         listen => listen.to_vec(),
     };
-    Ok(Options {
+    Options {
         listen,
         advertise: args.advertise.clone(),
         metrics: args.metrics.clone(),
         durable: !args.ephemeral,
-        max_connections: 10_000,
-        request_bytes_max: 100 << 20,
-        queued_bytes_max: 64 << 20,
-        idle: Duration::from_secs(600),
-    })
+    }
 }
 
 /// Puts an address into a file in one step: who waits for the file finds it whole.

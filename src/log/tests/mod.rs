@@ -30,6 +30,7 @@ fn log(storage: &SimStorage) -> PartitionLog {
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive: false,
+        recovery_points: std::sync::Arc::default(),
     };
     let place = Place {
         storage: Arc::new(storage.clone()),

@@ -40,6 +40,9 @@ pub enum ConfigError {
         /// What the key takes.
         expected: String,
     },
+    /// A config that is no list was to be changed as one.
+    #[error("{0} is no list: nothing can be added to it or taken from it")]
+    NoList(String),
     /// A broker config that only a restart changes.
     #[error("broker config {0} cannot be changed while the broker runs")]
     ReadOnly(&'static str),

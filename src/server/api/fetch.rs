@@ -114,7 +114,8 @@ impl Fetch {
     fn new(context: &Context<'_>, positions: Positions, request: FetchRequest) -> Self {
         let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         let bytes_of = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
-        let max_bytes = bytes_of(request.max_bytes.min(context.node.config().fetch_max_bytes));
+        let max_bytes =
+            bytes_of(request.max_bytes.min(context.node.broker.config().fetch_max_bytes));
         let topics: Vec<_> =
             request.topics.into_iter().map(|topic| AskedTopic::find(context, topic)).collect();
         let has_partitions = topics.iter().any(|topic| !topic.partitions.is_empty());

@@ -18,9 +18,9 @@ use crate::protocol::metadata::{
 
 /// All that may be done with a topic: read, write, create, delete, alter, describe, describe and
 /// alter configs, a bit for each. Source: Kafka's `AclEntry.supportedOperations`.
-const TOPIC_OPERATIONS: i32 = 3576;
+pub(super) const TOPIC_OPERATIONS: i32 = 3576;
 /// All that may be done with a cluster.
-const CLUSTER_OPERATIONS: i32 = 8096;
+pub(super) const CLUSTER_OPERATIONS: i32 = 8096;
 
 pub(super) fn handle(context: &Context<'_>, request: &MetadataRequest) -> MetadataResponse {
     let node = context.node;
@@ -100,10 +100,11 @@ fn auto_create(
     let broker = &context.node.broker;
     let name: TopicName = name.parse()?;
     let is_allowed = context.version < 4 || request.allow_auto_topic_creation;
-    if !is_allowed || !context.node.config().auto_create_topics_enable {
+    let config = broker.config();
+    if !is_allowed || !config.auto_create_topics_enable {
         return Ok(None);
     }
-    let partitions = context.node.config().num_partitions;
+    let partitions = config.num_partitions;
     let new = NewTopic { name: name.clone(), partitions, configs: Default::default() };
     match broker.create_topic(&new) {
         // Another client asked at the same time.

@@ -131,7 +131,7 @@ impl Work<'_> {
             Refused::of(&error)
         })?;
         let metrics = &node.metrics;
-        {
+        if !produced.appended.is_duplicate {
             metrics.produced_batches.fetch_add(1, Relaxed);
             metrics.produced_records.fetch_add(header.records, Relaxed);
             metrics.produced_bytes.fetch_add(bytes.len() as u64, Relaxed);

@@ -61,6 +61,7 @@ fn open_as(storage: Arc<dyn Storage>, config: &TopicConfig, exclusive: bool) -> 
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive,
+        recovery_points: Arc::default(),
     };
     place(storage, Some(owned), config)
 }

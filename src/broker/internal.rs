@@ -1,0 +1,95 @@
+//! Kafka's own topics. They are in the catalog with all their partitions from their first use on;
+//! a partition's directory is made on its own first use. One without a directory is empty.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Broker;
+use super::catalog::Topic;
+use super::error::Result;
+use super::home::partition_dir;
+use super::topics::{TopicInfo, random_id};
+use crate::log::PartitionLog;
+use crate::model::config::BrokerConfig;
+use crate::model::{TopicName, TopicPartition};
+use crate::storage;
+
+/// A topic in which Kafka itself keeps records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InternalTopic {
+    /// `__consumer_offsets`: groups and their committed offsets.
+    ConsumerOffsets,
+    /// `__transaction_state`: transactional ids.
+    TransactionState,
+}
+
+impl InternalTopic {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConsumerOffsets => "__consumer_offsets",
+            Self::TransactionState => "__transaction_state",
+        }
+    }
+
+    const fn partitions(self, config: &BrokerConfig) -> i32 {
+        match self {
+            Self::ConsumerOffsets => config.offsets_topic_num_partitions,
+            Self::TransactionState => config.transaction_state_log_num_partitions,
+        }
+    }
+
+    /// Source: Kafka's `OffsetConfig`, `TransactionStateManager.transactionStateTopicConfigs`.
+    fn configs(self, config: &BrokerConfig) -> BTreeMap<String, String> {
+        let (compression, segment_bytes) = match self {
+            Self::ConsumerOffsets => ("producer", config.offsets_topic_segment_bytes),
+            Self::TransactionState => ("uncompressed", config.transaction_state_log_segment_bytes),
+        };
+        let configs = [
+            ("cleanup.policy", "compact".to_owned()),
+            ("compression.type", compression.to_owned()),
+            ("segment.bytes", segment_bytes.to_string()),
+        ];
+        configs.map(|(key, value)| (key.to_owned(), value)).into()
+    }
+}
+
+impl Broker {
+    /// One of Kafka's own topics, which is entered in the catalog if it is not there yet.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn internal_topic(&self, topic: InternalTopic) -> Result<Arc<TopicInfo>> {
+        if let Some(found) = self.topic_named(topic.name())? {
+            return Ok(found);
+        }
+        let name = TopicName::new(topic.name())?;
+        self.adopt_topics()?;
+        let config = self.config();
+        self.catalog.change(&self.home, |catalog| {
+            if !catalog.topics.contains_key(&name) {
+                let (partitions, configs) = (topic.partitions(&config), topic.configs(&config));
+                let new = Topic::new(random_id()?, partitions, configs);
+                self.forget_checkpoints(&[&name])?;
+                catalog.topics.insert(name.clone(), new);
+            }
+            Ok(())
+        })?;
+        self.topic(&name).map(Arc::new)
+    }
+
+    /// The log of a partition of one of them, with its directory.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPartition`](super::Error::NoSuchPartition), and as the file system says.
+    pub fn internal_log(&self, topic: InternalTopic, partition: i32) -> Result<Arc<PartitionLog>> {
+        let topic = self.internal_topic(topic)?;
+        topic.require_partition(partition)?;
+        let dir = partition_dir(&TopicPartition::new(topic.name.clone(), partition));
+        if storage::found(self.storage().metadata(&dir))?.is_none() {
+            self.catalog.change(&self.home, |_| self.make_one(&topic, partition))?;
+        }
+        self.log(&topic, partition)
+    }
+}

@@ -1,0 +1,13 @@
+//! The server from outside: the real binary, and clients that speak the wire's own words or break its rules.
+#![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod doors;
+mod flags;
+mod hostile;
+mod kill;
+mod produce;
+mod stop;
+mod words;
