@@ -23,7 +23,7 @@
 //! The order of the fields is that of the wire. A tagged field stands in flexible versions only, and
 //! only where it is not its default, so that its default must be Kafka's.
 
-/// See the head of this file.
+/// See the head of this file. The names that the helpers below use are those of the block's `use`.
 macro_rules! message {
     ($(
         $(#[$about:meta])*
@@ -47,76 +47,78 @@ macro_rules! message {
             $($( $(#[$tag_doc])* pub $tagged: $tagged_type, )*)?
         }
 
-        impl Default for $message {
-            fn default() -> Self {
-                Self {
-                    $( $field: $crate::protocol::message::default_of!($type $(, $default)?), )*
-                    $($( $tagged: $crate::protocol::message::default_of!($tagged_type $(, $tagged_default)?), )*)?
+        #[allow(unused_imports, unused_mut, unused_variables, reason = "a message may have no fields")]
+        const _: () = {
+            use $crate::protocol::message::{default_of, field, read_field, write_field};
+            use $crate::protocol::schema::{Field, Kind, Message, Struct};
+            use $crate::protocol::wire::{Reader, Result, Wire, Writer};
+
+            impl Default for $message {
+                fn default() -> Self {
+                    Self {
+                        $( $field: default_of!($type $(, $default)?), )*
+                        $($( $tagged: default_of!($tagged_type $(, $tagged_default)?), )*)?
+                    }
                 }
             }
-        }
 
-        impl $crate::protocol::wire::Wire for $message {
-            const KIND: $crate::protocol::schema::Kind =
-                $crate::protocol::schema::Kind::Struct(<Self as $crate::protocol::schema::Message>::SCHEMA);
+            impl Wire for $message {
+                const KIND: Kind = Kind::Struct(Self::SCHEMA);
 
-            #[allow(unused_mut, unused_variables)]
-            fn read(reader: &mut $crate::protocol::wire::Reader) -> $crate::protocol::wire::Result<Self> {
-                let version = reader.version();
-                let mut message = Self::default();
-                $(
-                    if ($versions).contains(&version) {
-                        message.$field = $crate::protocol::message::read_field!(reader, version $(, $nullable)?);
-                    }
-                )*
-                reader.tagged_fields(|tag, reader| match tag {
-                    $($(
-                        $tag if ($tagged_versions).contains(&version) => {
-                            message.$tagged = $crate::protocol::wire::Wire::read(reader)?;
-                            Ok(true)
+                fn read(reader: &mut Reader) -> Result<Self> {
+                    let version = reader.version();
+                    let mut message = Self::default();
+                    $(
+                        if ($versions).contains(&version) {
+                            message.$field = read_field!(reader, version $(, $nullable)?);
                         }
-                    )*)?
-                    _ => Ok(false),
-                })?;
-                Ok(message)
-            }
+                    )*
+                    reader.tagged_fields(|tag, reader| match tag {
+                        $($(
+                            $tag if ($tagged_versions).contains(&version) => {
+                                message.$tagged = Wire::read(reader)?;
+                                Ok(true)
+                            }
+                        )*)?
+                        _ => Ok(false),
+                    })?;
+                    Ok(message)
+                }
 
-            #[allow(unused_mut, unused_variables)]
-            fn write(&self, writer: &mut $crate::protocol::wire::Writer) {
-                let version = writer.version();
-                $(
-                    if ($versions).contains(&version) {
-                        $crate::protocol::message::write_field!(writer, version, self.$field $(, $nullable)?);
-                    }
-                )*
-                if writer.is_flexible() {
-                    let mut count = 0;
-                    $($(
-                        let $tagged = ($tagged_versions).contains(&version)
-                            && self.$tagged != $crate::protocol::message::default_of!($tagged_type $(, $tagged_default)?);
-                        count += u32::from($tagged);
-                    )*)?
-                    writer.tagged_fields(count);
-                    $($(
-                        if $tagged {
-                            writer.tagged_field($tag, &self.$tagged);
+                fn write(&self, writer: &mut Writer) {
+                    let version = writer.version();
+                    $(
+                        if ($versions).contains(&version) {
+                            write_field!(writer, version, self.$field $(, $nullable)?);
                         }
-                    )*)?
+                    )*
+                    if writer.is_flexible() {
+                        let mut count = 0;
+                        $($(
+                            let default = default_of!($tagged_type $(, $tagged_default)?);
+                            let $tagged = ($tagged_versions).contains(&version) && self.$tagged != default;
+                            count += u32::from($tagged);
+                        )*)?
+                        writer.tagged_fields(count);
+                        $($(
+                            if $tagged {
+                                writer.tagged_field($tag, &self.$tagged);
+                            }
+                        )*)?
+                    }
                 }
             }
-        }
 
-        impl $crate::protocol::schema::Message for $message {
-            const SCHEMA: &'static $crate::protocol::schema::Struct = &$crate::protocol::schema::Struct {
-                name: stringify!($message),
-                fields: &[
-                    $( $crate::protocol::message::field!(None, $field: $type, $versions $(, $nullable)?), )*
-                    $($(
-                        $crate::protocol::message::field!(Some($tag), $tagged: $tagged_type, $tagged_versions),
-                    )*)?
-                ],
-            };
-        }
+            impl Message for $message {
+                const SCHEMA: &'static Struct = &Struct {
+                    name: stringify!($message),
+                    fields: &[
+                        $( field!(None, $field: $type, $versions $(, $nullable)?), )*
+                        $($( field!(Some($tag), $tagged: $tagged_type, $tagged_versions), )*)?
+                    ],
+                };
+            }
+        };
     )*};
 }
 
@@ -131,20 +133,19 @@ macro_rules! default_of {
     }};
 }
 
-/// What a field says of itself. Where nothing else is said, a type that may be null may be in all versions.
+/// What a field says of itself. A type that may be null may be so in all versions, where nothing else
+/// is said.
 macro_rules! field {
     ($tag:expr, $field:ident: $type:ty, $versions:expr) => {
-        $crate::protocol::message::field!($tag, $field: $type, $versions, ..)
+        field!($tag, $field: $type, $versions, 0..)
     };
     ($tag:expr, $field:ident: $type:ty, $versions:expr, $nullable:expr) => {
-        $crate::protocol::schema::Field {
+        Field {
             name: stringify!($field),
             tag: $tag,
-            kind: <$type as $crate::protocol::wire::Wire>::KIND,
+            kind: <$type as Wire>::KIND,
             is_in: |version| ($versions).contains(&version),
-            may_be_null: |version| {
-                ::std::ops::RangeBounds::<i16>::contains(&($nullable), &version)
-            },
+            may_be_null: |version| ($nullable).contains(&version),
         }
     };
 }
@@ -152,12 +153,12 @@ macro_rules! field {
 /// Reads a field; one that may be null only in some versions is read as never null in the others.
 macro_rules! read_field {
     ($reader:ident, $version:ident) => {
-        $crate::protocol::wire::Wire::read($reader)?
+        Wire::read($reader)?
     };
     ($reader:ident, $version:ident, $nullable:expr) => {
         match ($nullable).contains(&$version) {
-            true => $crate::protocol::wire::Wire::read($reader)?,
-            false => Some($crate::protocol::wire::Wire::read($reader)?),
+            true => Wire::read($reader)?,
+            false => Some(Wire::read($reader)?),
         }
     };
 }
@@ -165,23 +166,14 @@ macro_rules! read_field {
 /// Writes a field; where a null can't be said, the empty value stands for it.
 macro_rules! write_field {
     ($writer:ident, $version:ident, $value:expr) => {
-        $crate::protocol::wire::Wire::write(&$value, $writer)
+        Wire::write(&$value, $writer)
     };
     ($writer:ident, $version:ident, $value:expr, $nullable:expr) => {
-        match (&$value, ($nullable).contains(&$version)) {
-            (Some(value), false) => $crate::protocol::wire::Wire::write(value, $writer),
-            (None, false) => $crate::protocol::message::write_empty(&$value, $writer),
-            (value, true) => $crate::protocol::wire::Wire::write(value, $writer),
+        match ($nullable).contains(&$version) {
+            true => Wire::write(&$value, $writer),
+            false => Wire::write($value.as_ref().unwrap_or(&Default::default()), $writer),
         }
     };
-}
-
-/// Writes the empty value of a type that can't be null in this version.
-pub(super) fn write_empty<T: super::wire::Wire + Default>(
-    _null: &Option<T>,
-    writer: &mut super::wire::Writer,
-) {
-    T::default().write(writer);
 }
 
 pub(super) use {default_of, field, message, read_field, write_field};

@@ -10,7 +10,9 @@ fn writers_are_refused_and_told_who_serves() {
     let world = World::new();
     world.produce(&["t"], "before\n");
     let server = world.serve(&[]);
-    for args in [&["produce", "t"][..], &["topic", "create", "u"], &["topic", "delete", "t", "--yes"]] {
+    for args in
+        [&["produce", "t"][..], &["topic", "create", "u"], &["topic", "delete", "t", "--yes"]]
+    {
         let said = world.runnel(args).stdin("x\n").fails(1);
         said.says("is being served by").says(&server.address).has_hint();
     }
@@ -63,7 +65,8 @@ fn what_commands_wrote_is_served_and_the_other_way_round() {
     world.produce(&["t"], lines.clone());
     let server = world.serve(&[]);
     let mut client = server.connect();
-    let served: String = read_all(&mut client, "t").iter().map(|(_, value)| format!("{value}\n")).collect();
+    let served: String =
+        read_all(&mut client, "t").iter().map(|(_, value)| format!("{value}\n")).collect();
     assert!(served == lines, "{} bytes served of {}", served.len(), lines.len());
     produce(&mut client, "t", -1, &batch(&["a", "b"], None));
     server.stop();

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-use runnel::protocol::metadata::MetadataRequest;
 use runnel::protocol::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource};
+use runnel::protocol::metadata::MetadataRequest;
 
 use crate::ask;
 use crate::support::World;
