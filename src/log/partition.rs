@@ -113,9 +113,9 @@ impl Place {
         let path = super::segment::path_in(log_dir, file);
         let mut offsets = checkpoint::read_offsets(&*self.storage, &path)?;
         let before = offsets.insert(self.partition.clone(), offset);
-        // A recovery point that is not there is 0.
-        let is_fresh = before.is_none() && offset == Offset::ZERO && file == RECOVERY_POINTS;
-        if before == Some(offset) || is_fresh {
+        // One that is not there is 0. A log start is written again though it stands there: it may
+        // not be durable yet, and a promise depends on it.
+        if file == RECOVERY_POINTS && before.unwrap_or_default() == offset {
             return Ok(());
         }
         Ok(checkpoint::write_offsets(&*self.storage, &path, &offsets)?)
