@@ -36,7 +36,7 @@ pub use delete::Deletions;
 pub use describe::PartitionFacts;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
-pub use groups::{Client, GroupConfig, Groups, Now, OFFSETS_TOPIC, Reply, Waker};
+pub use groups::{Client, Groups, Now, Reply, Waker};
 pub use home::{Access, Home};
 pub use internal::InternalTopic;
 pub use meta::MetaProperties;

@@ -3,23 +3,19 @@
 //!
 //! | file | layout |
 //! | --- | --- |
-//! | `.snapshot` | version 1 (i16), CRC-32C of what follows it (u32), count (i32), entries of 46 bytes |
+//! | `.snapshot` | see [`crate::log::snapshot`] |
 //! | `.txnindex` | entries of 34 bytes: version 0 (i16), producer id, first offset, last offset, last stable offset (i64 each) |
 //!
 //! Source: Kafka's `ProducerStateManager`, `AbortedTxn` and `PartitionMetadataFile`.
 
 use super::finding::{Findings, Problem, Severity};
-use super::pieces::{crc_of, read_up_to};
+use super::pieces::read_up_to;
+use super::producers::verify_snapshot;
 use crate::log::epochs::LeaderEpochs;
 use crate::log::{Place, names};
 use crate::model::{Offset, Uuid, limits};
 use crate::storage::{self, DirEntry, File, Open, Result};
 
-/// Bytes of a snapshot before its entries, and of an entry.
-const SNAPSHOT_HEADER_BYTES: usize = 10;
-const SNAPSHOT_ENTRY_BYTES: u64 = 46;
-/// Where the crc of a snapshot begins to count.
-const SNAPSHOT_CRC_FROM: u64 = 6;
 /// Bytes of an entry of `.txnindex`.
 const TXN_ENTRY_BYTES: usize = 34;
 /// Bytes read at a time, a whole number of entries of `.txnindex`.
@@ -42,8 +38,8 @@ impl Beside<'_> {
     pub(super) fn verify(&self, findings: &mut Findings) -> Result<()> {
         for entry in self.files {
             let name = entry.name.as_str();
-            if names::base_offset(name, names::SNAPSHOT).is_some() {
-                self.open(name, |file| verify_snapshot(file, findings))?;
+            if let Some(offset) = names::base_offset(name, names::SNAPSHOT) {
+                self.open(name, |file| verify_snapshot(file, offset, self.end, findings))?;
             }
             if let Some(base) = names::base_offset(name, names::TXN_INDEX) {
                 self.verify_txn_index(name, base, findings)?;
@@ -120,30 +116,6 @@ fn is_partition_metadata(text: &str) -> bool {
     lines.next().is_some_and(|line| line.trim_end() == "version: 0")
         && lines.next().and_then(id).is_some()
         && lines.all(|line| line.trim().is_empty())
-}
-
-fn verify_snapshot(file: &dyn File, findings: &mut Findings) -> Result<()> {
-    let (path, len) = (file.display(), file.metadata()?.len);
-    let mut header = [0; SNAPSHOT_HEADER_BYTES];
-    if read_up_to(file, &mut header, 0)? < header.len() {
-        findings.damage(path, 0, Problem::Malformed("it is shorter than a snapshot's header"));
-        return Ok(());
-    }
-    let [v0, v1, c0, c1, c2, c3, n0, n1, n2, n3] = header;
-    if i16::from_be_bytes([v0, v1]) != 1 {
-        findings.damage(path, 0, Problem::Malformed("its version is not 1"));
-        return Ok(());
-    }
-    let found = crc_of(file, SNAPSHOT_CRC_FROM, len)?;
-    let expected = u32::from_be_bytes([c0, c1, c2, c3]);
-    let count = i32::from_be_bytes([n0, n1, n2, n3]);
-    let bytes = u64::try_from(count).ok().map(|count| count * SNAPSHOT_ENTRY_BYTES);
-    if found != expected {
-        findings.damage(path, 2, Problem::SnapshotCrc { expected, found });
-    } else if bytes != Some(len - SNAPSHOT_HEADER_BYTES as u64) {
-        findings.damage(path, 6, Problem::Malformed("it has not as many entries as it says"));
-    }
-    Ok(())
 }
 
 /// Entries are of transactions that end in the segment, in the order in which they end.

@@ -11,6 +11,7 @@ mod finding;
 mod indexes;
 mod pieces;
 mod problem;
+mod producers;
 mod segment;
 mod verify;
 

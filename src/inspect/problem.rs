@@ -183,6 +183,14 @@ pub enum Problem {
         /// What its bytes give.
         found: u32,
     },
+    /// A snapshot of more than the log holds.
+    #[error(
+        "the snapshot is of more than the log holds, which ends at offset {end}; the next writer removes it"
+    )]
+    SnapshotPastEnd {
+        /// The offset after the log's last.
+        end: Offset,
+    },
     /// Files that a deletion or compaction left, or is about to remove.
     #[error("{files} {suffix} file(s) that a deletion or compaction left behind")]
     Leftover {

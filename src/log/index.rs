@@ -98,6 +98,19 @@ pub fn lookup_offset(file: &dyn File, target: u32) -> Result<Option<OffsetEntry>
     last_before(slots, read, beyond)
 }
 
+/// The last entry of an `.index` of a batch that begins at or before a position.
+///
+/// # Errors
+/// As the file system says.
+pub fn lookup_position(file: &dyn File, target: u64) -> Result<Option<OffsetEntry>> {
+    let slots = file.metadata()?.len / OFFSET_ENTRY_BYTES;
+    let read = |slot| Ok(read_slot(file, slot)?.map(OffsetEntry::from_bytes));
+    let beyond = |slot, entry: &OffsetEntry| {
+        u64::from(entry.position) > target || (slot > 0 && entry.relative_offset == 0)
+    };
+    last_before(slots, read, beyond)
+}
+
 /// The last entry of a `.timeindex` below a timestamp: no earlier batch has a larger one.
 ///
 /// # Errors
@@ -182,6 +195,10 @@ mod tests {
         assert_eq!(found(9), Some(9));
         assert_eq!(found(28), Some(19));
         assert_eq!(found(u32::MAX), Some(29));
+        let found = |position| {
+            lookup_position(&*file, position).expect("reads").map(|entry| entry.relative_offset)
+        };
+        assert_eq!((found(899), found(900), found(u64::MAX)), (None, Some(9), Some(29)));
     }
 
     #[test]

@@ -55,6 +55,15 @@ impl SentBatch {
             is_control: attributes.is_control(),
         })
     }
+
+    const fn stored(&self, last_offset: Offset) -> StoredBatch {
+        StoredBatch {
+            last_sequence: self.last_sequence,
+            last_offset,
+            offset_delta: self.offset_delta,
+            timestamp: self.max_timestamp,
+        }
+    }
 }
 
 /// A batch of a producer, as it stands in the log.
@@ -297,16 +306,28 @@ impl Producers {
         if producer.batches.len() == BATCHES_KEPT {
             producer.batches.pop_front();
         }
-        producer.batches.push_back(StoredBatch {
-            last_sequence: sent.last_sequence,
-            last_offset,
-            offset_delta: sent.offset_delta,
-            timestamp: sent.max_timestamp,
-        });
+        producer.batches.push_back(sent.stored(last_offset));
         if sent.is_transactional && producer.transaction_start.is_none() {
             producer.transaction_start = Some(base_offset);
             self.open.insert((base_offset, id));
         }
+    }
+
+    /// Remembers a batch of before the snapshot that these are of, which has only the last of each.
+    /// They come in order.
+    pub(super) fn recall(&mut self, sent: &SentBatch, base_offset: Offset) {
+        let Some(producer) = self.by_id.get_mut(&sent.producer_id) else {
+            return;
+        };
+        let last_offset = base_offset + i64::from(sent.offset_delta);
+        let is_older = producer.last().is_some_and(|last| last_offset < last.last_offset);
+        if !is_older || sent.producer_epoch != producer.epoch || sent.is_control {
+            return;
+        }
+        if producer.batches.len() == BATCHES_KEPT {
+            producer.batches.pop_front();
+        }
+        producer.batches.insert(producer.batches.len() - 1, sent.stored(last_offset));
     }
 
     /// Takes note of batches without a producer, up to an offset.

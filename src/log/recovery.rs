@@ -45,6 +45,8 @@ pub(super) struct TailExamined {
     pub(super) end_offset: Offset,
     /// Where in the last of the segments it ends.
     pub(super) end_position: u64,
+    /// A batch that was looked at is of a producer with an id.
+    pub(super) has_producers: bool,
     /// What follows it there, if anything does.
     pub(super) fault: Option<TailFault>,
 }
@@ -74,6 +76,7 @@ pub(super) fn examine_tail(
     let mut examined = TailExamined {
         end_offset: segments.first().copied().unwrap_or_default(),
         end_position: 0,
+        has_producers: false,
         segments: Vec::new(),
         fault: None,
     };
@@ -87,6 +90,7 @@ pub(super) fn examine_tail(
         }
         examined.end_offset = facts.end_offset;
         examined.end_position = facts.end_position;
+        examined.has_producers |= facts.has_producers;
         if let Some(fault) = facts.fault {
             examined.fault =
                 Some(TailFault { segment: *base, position: facts.end_position, fault });

@@ -9,17 +9,24 @@
 //! Snapshots are taken at each roll, at a clean stop, and every so many bytes that were synced; they
 //! may tell of batches that are not durable. So whoever cuts a log removes those past its end first.
 //!
-//! Differs: Kafka forgets the snapshots below the log start when it opens a log, and a producer
+//! Differs: Kafka remembers only the last batch of each producer through a restart, here it is five
+//! again. Kafka forgets the snapshots below the log start when it opens a log, and a producer
 //! whose records have been deleted with them; here the newest snapshot stays good.
 
-use super::error::Result;
+use std::ops::Range;
+
+use super::error::{Fault, Result};
 use super::partition::{PartitionLog, Place};
 use super::producers::{ProducerInfo, Producers, SentBatch, StoredBatch, coordinator_epoch};
 use super::scan::{Check, Found, Scanner};
-use super::segment::{Segment, list_segments};
+use super::segment::{Segment, first_needed, list_segments};
 use super::snapshot;
 use super::writer::Writer;
 use crate::model::Offset;
+use crate::record::{Batch, CorruptBatch};
+
+/// Bytes before a snapshot in which the batches before each producer's last are looked for.
+const RECALLED_BYTES: u64 = 16 << 20;
 
 impl PartitionLog {
     /// The producers with an id that the log remembers, in order of their ids.
@@ -35,43 +42,69 @@ impl PartitionLog {
     }
 }
 
-impl Writer {
-    /// The producers as of the end of the log.
-    pub(super) fn producers(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
-        let end = Offset(self.state.end_offset);
-        let mut producers = match self.producers.take() {
-            Some(producers) if producers.end() <= end => producers,
-            _ if !self.state.has_producers => Producers::none(end),
-            _ => {
-                let newest = snapshot::newest(&*place.storage, &place.dir, end, now_ms)?;
-                newest.unwrap_or_default()
-            }
-        };
-        if producers.end() < end {
-            self.replay(place, &mut producers, now_ms)?;
+/// What a log holds, as far as its producers go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Covered<'p> {
+    pub(super) place: &'p Place,
+    pub(super) active_base: Offset,
+    /// The offset after the last.
+    pub(super) end: Offset,
+    /// Where in the active segment that is.
+    pub(super) end_position: u64,
+}
+
+impl Covered<'_> {
+    /// The producers of a log that may have some.
+    pub(super) fn producers(&self, now_ms: i64) -> Result<Producers> {
+        let place = self.place;
+        let mut producers = Producers::default();
+        if let Some(newest) = snapshot::newest(&*place.storage, &place.dir, self.end, now_ms)? {
+            producers = newest;
+            recall(place, &mut producers)?;
         }
-        Ok(self.producers.insert(producers))
+        self.replay(&mut producers, now_ms)?;
+        Ok(producers)
     }
 
     /// Makes up for the batches between what producers are as of and the end of the log.
-    fn replay(&self, place: &Place, producers: &mut Producers, now_ms: i64) -> Result<()> {
-        let (from, end) = (producers.end(), Offset(self.state.end_offset));
-        let mut bases = list_segments(&*place.storage, &place.dir)?;
-        bases.retain(|base| base.0 <= self.state.active_base);
-        let first = bases.partition_point(|base| *base <= from).saturating_sub(1);
-        for base in &bases[first..] {
-            let opened;
-            let (segment, segment_end) = match base.0 == self.state.active_base {
-                true => (&self.active, self.state.end_position),
-                false => {
-                    opened = Segment::open(&*place.storage, &place.dir, *base)?;
-                    (&opened, opened.log.metadata()?.len)
-                }
-            };
-            replay_segment(segment, from, segment_end, producers, now_ms)?;
+    fn replay(&self, producers: &mut Producers, now_ms: i64) -> Result<()> {
+        let (storage, from) = (&*self.place.storage, producers.end());
+        if from < self.end {
+            let mut bases = list_segments(storage, &self.place.dir)?;
+            bases.retain(|base| *base <= self.active_base);
+            for base in &bases[first_needed(&bases, from)..] {
+                let segment = Segment::open(storage, &self.place.dir, *base)?;
+                let end = match *base == self.active_base {
+                    true => self.end_position,
+                    false => segment.log.metadata()?.len,
+                };
+                replay_segment(&segment, from, end, producers, now_ms)?;
+            }
         }
-        producers.pass_to(end);
+        producers.pass_to(self.end);
         Ok(())
+    }
+}
+
+impl Writer {
+    /// The producers as of the end of the log.
+    pub(super) fn producers(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
+        let state = &self.state;
+        let covered = Covered {
+            place,
+            active_base: Offset(state.active_base),
+            end: Offset(state.end_offset),
+            end_position: state.end_position,
+        };
+        let producers = match self.producers.take() {
+            Some(mut known) if known.end() <= covered.end => {
+                covered.replay(&mut known, now_ms)?;
+                known
+            }
+            _ if !state.has_producers => Producers::none(covered.end),
+            _ => covered.producers(now_ms)?,
+        };
+        Ok(self.producers.insert(producers))
     }
 
     /// Whether a producer's batch is to be appended; if it is there already, where.
@@ -146,21 +179,59 @@ fn replay_segment(
     now_ms: i64,
 ) -> Result<()> {
     let start = segment.position_of(from, end)?;
-    let mut scanner = Scanner::new(&*segment.log, start, end, Check::Frames);
-    while let Some(found) = scanner.next()? {
-        let (position, batch) = match found {
-            Found::Batch { position, batch } => (position, batch),
-            Found::Fault { position, fault } => return Err(fault.at(&*segment.log, position)),
-        };
+    each_sent(segment, start..end, |sent, batch| {
         // Where segments overlap, the later one repeats what was.
-        if batch.last_offset() < producers.end() {
-            continue;
+        if batch.last_offset() >= producers.end() {
+            producers.follow(&sent, batch.base_offset(), coordinator_epoch(batch)?, now_ms);
         }
-        if let Some(sent) = SentBatch::of(&batch) {
-            let marker = coordinator_epoch(&batch);
-            let marker =
-                marker.map_err(|cause| super::Fault::Corrupt(cause).at(&*segment.log, position))?;
-            producers.follow(&sent, batch.base_offset(), marker, now_ms);
+        Ok(())
+    })
+}
+
+/// Remembers the batches that stand shortly before what a snapshot is as of. It has only the last
+/// of each producer; a client that had five on the way when the log was left sends all of them again.
+fn recall(place: &Place, producers: &mut Producers) -> Result<()> {
+    let end = producers.end();
+    let storage = &*place.storage;
+    let bases = list_segments(storage, &place.dir)?;
+    let before = bases.partition_point(|base| *base < end);
+    let (mut pieces, mut left) = (Vec::new(), RECALLED_BYTES);
+    for base in bases[..before].iter().rev() {
+        let segment = Segment::open(storage, &place.dir, *base)?;
+        let position = segment.position_of(end, segment.log.metadata()?.len)?;
+        let start = segment.boundary_before(position.saturating_sub(left))?;
+        left = left.saturating_sub(position - start);
+        pieces.push((segment, start..position));
+        if left == 0 {
+            break;
+        }
+    }
+    for (segment, positions) in pieces.into_iter().rev() {
+        each_sent(&segment, positions, |sent, batch| {
+            producers.recall(&sent, batch.base_offset());
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Visits the batches of producers that stand at these positions.
+fn each_sent(
+    segment: &Segment,
+    positions: Range<u64>,
+    mut visit: impl FnMut(SentBatch, &Batch<'_>) -> std::result::Result<(), CorruptBatch>,
+) -> Result<()> {
+    let log = &*segment.log;
+    let mut scanner = Scanner::new(log, positions.start, positions.end, Check::Frames);
+    while let Some(found) = scanner.next()? {
+        match found {
+            Found::Batch { position, batch } => {
+                if let Some(sent) = SentBatch::of(&batch) {
+                    let visited = visit(sent, &batch);
+                    visited.map_err(|cause| Fault::Corrupt(cause).at(log, position))?;
+                }
+            }
+            Found::Fault { position, fault } => return Err(fault.at(log, position)),
         }
     }
     Ok(())

@@ -117,6 +117,18 @@ impl Segment {
         Ok(if position < end && self.confirms(entry)? { position } else { 0 })
     }
 
+    /// Where a batch begins at or before a position, the nearest that the index tells of truly; 0
+    /// otherwise.
+    pub(super) fn boundary_before(&self, position: u64) -> Result<u64> {
+        let Some(index) = &self.index else {
+            return Ok(0);
+        };
+        match index::lookup_position(&**index, position)? {
+            Some(entry) if self.confirms(entry)? => Ok(u64::from(entry.position)),
+            _ => Ok(0),
+        }
+    }
+
     /// Whether a sound batch stands where an entry says, with the offset that it says.
     pub(crate) fn confirms(&self, entry: OffsetEntry) -> Result<bool> {
         let position = u64::from(entry.position);

@@ -15,7 +15,9 @@ use super::error::{Error, Fault, Result};
 use super::names;
 use super::partition::{PartitionLog, guard};
 use super::recovery::{TailFault, examine_tail};
+use super::replay::Covered;
 use super::segment::{Segment, first_needed, list_segments};
+use super::snapshot;
 use crate::model::Offset;
 use crate::storage::{self, Open};
 
@@ -155,6 +157,30 @@ impl PartitionLog {
         let segments = self.segments_of(state).ok();
         let view = segments.map(|segments| View { state: state.clone(), segments, fault: None });
         *guard(&self.shown) = view;
+    }
+
+    /// The first offset of the earliest transaction that is open, by the files; `i64::MAX` if none
+    /// is, or where damage hides it. `met` tells that a batch of a producer was met.
+    fn first_open_transaction(&self, state: &State, met: bool) -> Result<i64> {
+        let (place, end) = (&self.place, Offset(state.end_offset));
+        // By a clock that stands still nobody has been idle.
+        let now_ms = 0;
+        if place.only_segment.is_some() {
+            return Ok(i64::MAX);
+        }
+        if !met {
+            let newest = snapshot::newest(&*place.storage, &place.dir, end, now_ms)?;
+            if newest.is_none_or(|producers| producers.is_empty()) {
+                return Ok(i64::MAX);
+            }
+        }
+        let active_base = Offset(state.active_base);
+        let covered = Covered { place, active_base, end, end_position: state.end_position };
+        match covered.producers(now_ms) {
+            Ok(producers) => Ok(producers.first_open()),
+            Err(Error::Corrupt(_)) => Ok(i64::MAX),
+            Err(error) => Err(error),
+        }
     }
 
     /// Up to where the log holds what was appended in a leader epoch or before it, and which epoch
@@ -314,6 +340,8 @@ impl PartitionLog {
         // Not known: a look into the segment tells.
         state.max_timestamp = i64::MAX;
         state.leader_epoch = self.epochs()?.latest();
+        state.first_open_transaction =
+            self.first_open_transaction(&state, examined.has_producers)?;
         // A segment that was named alone ends where the next one begins.
         let is_whole = self.place.only_segment.is_none();
         let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);

@@ -240,7 +240,8 @@ impl ApiKey {
     }
 }
 
-/// Reads a whole request, header and body, from a frame without its length.
+/// Reads a whole request, header and body, from a frame without its length. What follows it is left:
+/// [`Reader::finish`] would refuse that.
 ///
 /// # Errors
 /// [`DecodeError::Version`] of an API or version that is not served, and where the bytes are none.
@@ -254,7 +255,9 @@ pub fn read_request(reader: &mut Reader) -> Result<(RequestHeader, Request)> {
     Ok((header, request))
 }
 
-/// Writes a whole response, length, header and body.
+/// Writes a whole response, length, header and body, and tells where records go that stand elsewhere.
+/// A response to a version of ApiVersions that is not served is written in version 0. All of it, gaps
+/// included, must stay below 2 GiB.
 #[must_use]
 pub fn frame_response(
     version: i16,
@@ -268,4 +271,50 @@ pub fn frame_response(
     let len = writer.len() - size_of::<i32>();
     writer.set_i32(at, i32::try_from(len).unwrap_or(i32::MAX));
     writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiKey, Response, Splice, api_versions, fetch, frame_response};
+    use crate::protocol::wire::Records;
+
+    #[test]
+    fn keys_rise_and_are_found() {
+        assert!(ApiKey::ALL.is_sorted_by(|one, next| (*one as i16) < *next as i16));
+        for key in -1..200 {
+            let found = ApiKey::find(key);
+            assert_eq!(found, ApiKey::ALL.iter().copied().find(|api| *api as i16 == key));
+        }
+        assert_eq!((ApiKey::Fetch.name(), ApiKey::Fetch as i16), ("Fetch", 1));
+    }
+
+    #[test]
+    fn produce_is_listed_from_0() {
+        assert_eq!((ApiKey::Produce.listed(), ApiKey::Produce.served()), (0..=13, 3..=13));
+        assert!(ApiKey::ALL[1..].iter().all(|api| api.listed() == api.served()));
+    }
+
+    #[test]
+    fn a_frame_has_its_length_before_it() {
+        let response = |version| {
+            let error_code = 35;
+            let response = api_versions::ApiVersionsResponse { error_code, ..Default::default() };
+            frame_response(version, 7, &response.into()).0
+        };
+        assert_eq!(response(0)[..], [0, 0, 0, 10, 0, 0, 0, 7, 0, 35, 0, 0, 0, 0]);
+        assert_eq!(response(3)[..], [0, 0, 0, 12, 0, 0, 0, 7, 0, 35, 1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_frame_counts_the_records_that_stand_elsewhere() {
+        let records = Some(Records::Elsewhere(1000));
+        let partition = fetch::PartitionData { records, ..Default::default() };
+        let topic =
+            fetch::FetchableTopicResponse { partitions: vec![partition], ..Default::default() };
+        let response =
+            Response::from(fetch::FetchResponse { responses: vec![topic], ..Default::default() });
+        let (bytes, splices) = frame_response(4, 7, &response);
+        assert_eq!(splices, [Splice { position: bytes.len(), len: 1000 }]);
+        assert_eq!(bytes[..4], (bytes.len() as u32 - 4 + 1000).to_be_bytes());
+    }
 }

@@ -25,6 +25,7 @@
 
 use bytes::Bytes;
 
+use super::wire;
 use crate::model::Uuid;
 
 /// Bytes that are no record of a group.
@@ -369,7 +370,7 @@ impl<'a> Fields<'a> {
 
 /// Writes a string with a length of 16 bits. Longer ones are refused before they come here.
 fn put_string(out: &mut Vec<u8>, text: &str) {
-    let text = &text[..text.floor_char_boundary(i16::MAX as usize)];
+    let text = wire::at_most(text, i16::MAX as usize);
     out.extend_from_slice(&(text.len() as i16).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
 }

@@ -1,4 +1,5 @@
-//! The one declaration of a message, from which come its type, its defaults and both codecs.
+//! The one declaration of a message, from which come its type, its defaults, both codecs and what it
+//! says of itself (see `schema.rs`).
 //!
 //! ```text
 //! message! {
@@ -19,9 +20,10 @@
 //! ```
 //!
 //! The range is that of the versions in which a field is on the wire; elsewhere it has its default.
-//! The order of the fields is that of the wire.
+//! The order of the fields is that of the wire. A tagged field stands in flexible versions only, and
+//! only where it is not its default, so that its default must be Kafka's.
 
-/// See the head of this file.
+/// See the head of this file. The names that the helpers below use are those of the block's `use`.
 macro_rules! message {
     ($(
         $(#[$about:meta])*
@@ -45,76 +47,78 @@ macro_rules! message {
             $($( $(#[$tag_doc])* pub $tagged: $tagged_type, )*)?
         }
 
-        impl Default for $message {
-            fn default() -> Self {
-                Self {
-                    $( $field: $crate::protocol::message::default_of!($type $(, $default)?), )*
-                    $($( $tagged: $crate::protocol::message::default_of!($tagged_type $(, $tagged_default)?), )*)?
+        #[allow(unused_imports, unused_mut, unused_variables, reason = "a message may have no fields")]
+        const _: () = {
+            use $crate::protocol::message::{default_of, field, read_field, write_field};
+            use $crate::protocol::schema::{Field, Kind, Message, Struct};
+            use $crate::protocol::wire::{Reader, Result, Wire, Writer};
+
+            impl Default for $message {
+                fn default() -> Self {
+                    Self {
+                        $( $field: default_of!($type $(, $default)?), )*
+                        $($( $tagged: default_of!($tagged_type $(, $tagged_default)?), )*)?
+                    }
                 }
             }
-        }
 
-        impl $crate::protocol::wire::Wire for $message {
-            const KIND: $crate::protocol::schema::Kind =
-                $crate::protocol::schema::Kind::Struct(<Self as $crate::protocol::schema::Message>::SCHEMA);
+            impl Wire for $message {
+                const KIND: Kind = Kind::Struct(Self::SCHEMA);
 
-            #[allow(unused_mut, unused_variables)]
-            fn read(reader: &mut $crate::protocol::wire::Reader) -> $crate::protocol::wire::Result<Self> {
-                let version = reader.version();
-                let mut message = Self::default();
-                $(
-                    if ($versions).contains(&version) {
-                        message.$field = $crate::protocol::message::read_field!(reader, version $(, $nullable)?);
-                    }
-                )*
-                reader.tagged_fields(|tag, reader| match tag {
-                    $($(
-                        $tag if ($tagged_versions).contains(&version) => {
-                            message.$tagged = $crate::protocol::wire::Wire::read(reader)?;
-                            Ok(true)
+                fn read(reader: &mut Reader) -> Result<Self> {
+                    let version = reader.version();
+                    let mut message = Self::default();
+                    $(
+                        if ($versions).contains(&version) {
+                            message.$field = read_field!(reader, version $(, $nullable)?);
                         }
-                    )*)?
-                    _ => Ok(false),
-                })?;
-                Ok(message)
-            }
+                    )*
+                    reader.tagged_fields(|tag, reader| match tag {
+                        $($(
+                            $tag if ($tagged_versions).contains(&version) => {
+                                message.$tagged = Wire::read(reader)?;
+                                Ok(true)
+                            }
+                        )*)?
+                        _ => Ok(false),
+                    })?;
+                    Ok(message)
+                }
 
-            #[allow(unused_mut, unused_variables)]
-            fn write(&self, writer: &mut $crate::protocol::wire::Writer) {
-                let version = writer.version();
-                $(
-                    if ($versions).contains(&version) {
-                        $crate::protocol::message::write_field!(writer, version, self.$field $(, $nullable)?);
-                    }
-                )*
-                if writer.is_flexible() {
-                    let mut count = 0;
-                    $($(
-                        let $tagged = ($tagged_versions).contains(&version)
-                            && self.$tagged != $crate::protocol::message::default_of!($tagged_type $(, $tagged_default)?);
-                        count += u32::from($tagged);
-                    )*)?
-                    writer.tagged_fields(count);
-                    $($(
-                        if $tagged {
-                            writer.tagged_field($tag, &self.$tagged);
+                fn write(&self, writer: &mut Writer) {
+                    let version = writer.version();
+                    $(
+                        if ($versions).contains(&version) {
+                            write_field!(writer, version, self.$field $(, $nullable)?);
                         }
-                    )*)?
+                    )*
+                    if writer.is_flexible() {
+                        let mut count = 0;
+                        $($(
+                            let default = default_of!($tagged_type $(, $tagged_default)?);
+                            let $tagged = ($tagged_versions).contains(&version) && self.$tagged != default;
+                            count += u32::from($tagged);
+                        )*)?
+                        writer.tagged_fields(count);
+                        $($(
+                            if $tagged {
+                                writer.tagged_field($tag, &self.$tagged);
+                            }
+                        )*)?
+                    }
                 }
             }
-        }
 
-        impl $crate::protocol::schema::Message for $message {
-            const SCHEMA: &'static $crate::protocol::schema::Struct = &$crate::protocol::schema::Struct {
-                name: stringify!($message),
-                fields: &[
-                    $( $crate::protocol::message::field!(None, $field: $type, $versions $(, $nullable)?), )*
-                    $($(
-                        $crate::protocol::message::field!(Some($tag), $tagged: $tagged_type, $tagged_versions),
-                    )*)?
-                ],
-            };
-        }
+            impl Message for $message {
+                const SCHEMA: &'static Struct = &Struct {
+                    name: stringify!($message),
+                    fields: &[
+                        $( field!(None, $field: $type, $versions $(, $nullable)?), )*
+                        $($( field!(Some($tag), $tagged: $tagged_type, $tagged_versions), )*)?
+                    ],
+                };
+            }
+        };
     )*};
 }
 
@@ -129,20 +133,19 @@ macro_rules! default_of {
     }};
 }
 
-/// What a field says of itself. Where nothing else is said, a type that may be null may be in all versions.
+/// What a field says of itself. A type that may be null may be so in all versions, where nothing else
+/// is said.
 macro_rules! field {
     ($tag:expr, $field:ident: $type:ty, $versions:expr) => {
-        $crate::protocol::message::field!($tag, $field: $type, $versions, ..)
+        field!($tag, $field: $type, $versions, 0..)
     };
     ($tag:expr, $field:ident: $type:ty, $versions:expr, $nullable:expr) => {
-        $crate::protocol::schema::Field {
+        Field {
             name: stringify!($field),
             tag: $tag,
-            kind: <$type as $crate::protocol::wire::Wire>::KIND,
+            kind: <$type as Wire>::KIND,
             is_in: |version| ($versions).contains(&version),
-            may_be_null: |version| {
-                ::std::ops::RangeBounds::<i16>::contains(&($nullable), &version)
-            },
+            may_be_null: |version| ($nullable).contains(&version),
         }
     };
 }
@@ -150,12 +153,12 @@ macro_rules! field {
 /// Reads a field; one that may be null only in some versions is read as never null in the others.
 macro_rules! read_field {
     ($reader:ident, $version:ident) => {
-        $crate::protocol::wire::Wire::read($reader)?
+        Wire::read($reader)?
     };
     ($reader:ident, $version:ident, $nullable:expr) => {
         match ($nullable).contains(&$version) {
-            true => $crate::protocol::wire::Wire::read($reader)?,
-            false => Some($crate::protocol::wire::Wire::read($reader)?),
+            true => Wire::read($reader)?,
+            false => Some(Wire::read($reader)?),
         }
     };
 }
@@ -163,23 +166,137 @@ macro_rules! read_field {
 /// Writes a field; where a null can't be said, the empty value stands for it.
 macro_rules! write_field {
     ($writer:ident, $version:ident, $value:expr) => {
-        $crate::protocol::wire::Wire::write(&$value, $writer)
+        Wire::write(&$value, $writer)
     };
     ($writer:ident, $version:ident, $value:expr, $nullable:expr) => {
-        match (&$value, ($nullable).contains(&$version)) {
-            (Some(value), false) => $crate::protocol::wire::Wire::write(value, $writer),
-            (None, false) => $crate::protocol::message::write_empty(&$value, $writer),
-            (value, true) => $crate::protocol::wire::Wire::write(value, $writer),
+        match ($nullable).contains(&$version) {
+            true => Wire::write(&$value, $writer),
+            false => Wire::write($value.as_ref().unwrap_or(&Default::default()), $writer),
         }
     };
 }
 
-/// Writes the empty value of a type that can't be null in this version.
-pub(super) fn write_empty<T: super::wire::Wire + Default>(
-    _null: &Option<T>,
-    writer: &mut super::wire::Writer,
-) {
-    T::default().write(writer);
-}
-
 pub(super) use {default_of, field, message, read_field, write_field};
+
+#[cfg(test)]
+#[allow(unreachable_pub, reason = "what is declared is public")]
+mod tests {
+    use bytes::BytesMut;
+
+    use crate::protocol::schema::Message as _;
+    use crate::protocol::wire::{DecodeError, Reader, Result, Wire as _, Writer};
+
+    super::message! {
+        /// Has everything that a message can have. It is flexible from version 2 on.
+        pub struct Outer {
+            /// With a default.
+            pub id: i16 = -1, [0..];
+            /// Null from version 1 on.
+            pub name: Option<String>, [0.., null 1..];
+            /// Gone after version 1.
+            pub old: bool, [0..=1];
+            /// A struct that may be null.
+            pub inner: Option<Inner>, [1.., null 1..];
+        }
+        tags {
+            /// With a default.
+            0 pub epoch: i32 = -1, [2..];
+            /// Null is its default.
+            3 pub label: Option<String>, [3..];
+        }
+
+        /// Without tags of its own.
+        pub struct Inner {
+            /// The same in all versions.
+            pub value: i8, [0..];
+        }
+    }
+
+    fn written(message: &Outer, version: i16) -> Vec<u8> {
+        let mut writer = Writer::new(version, version >= 2);
+        message.write(&mut writer);
+        writer.finish().0.to_vec()
+    }
+
+    fn read(bytes: &[u8], version: i16) -> Result<Outer> {
+        let mut reader = Reader::new(BytesMut::from(bytes), version, version >= 2);
+        let message = Outer::read(&mut reader)?;
+        reader.finish().map(|()| message)
+    }
+
+    fn full() -> Outer {
+        Outer {
+            id: -2,
+            name: Some("a".to_owned()),
+            old: true,
+            inner: Some(Inner { value: 5 }),
+            epoch: 7,
+            label: Some("b".to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_version_has_its_fields() {
+        let golden: [&[u8]; 4] = [
+            &[0xff, 0xfe, 0, 1, b'a', 1],
+            &[0xff, 0xfe, 0, 1, b'a', 1, 1, 5],
+            &[0xff, 0xfe, 2, b'a', 1, 5, 0, 1, 0, 4, 0, 0, 0, 7],
+            &[0xff, 0xfe, 2, b'a', 1, 5, 0, 2, 0, 4, 0, 0, 0, 7, 3, 2, 2, b'b'],
+        ];
+        let without = Outer { old: false, ..full() };
+        let expected = [
+            Outer { inner: None, epoch: -1, label: None, ..full() },
+            Outer { epoch: -1, label: None, ..full() },
+            Outer { label: None, ..without.clone() },
+            without,
+        ];
+        for ((bytes, expected), version) in golden.into_iter().zip(expected).zip(0..) {
+            assert_eq!(written(&full(), version), bytes, "version {version}");
+            assert_eq!(read(bytes, version), Ok(expected), "version {version}");
+        }
+    }
+
+    #[test]
+    fn defaults_and_nulls_are_as_declared() {
+        let default = Outer { id: -1, name: None, old: false, inner: None, epoch: -1, label: None };
+        assert_eq!(Outer::default(), default);
+        assert_eq!(written(&default, 1), [0xff, 0xff, 0xff, 0xff, 0, 0xff]);
+        assert_eq!(written(&default, 3), [0xff, 0xff, 0, 0xff, 0], "no tagged field");
+        assert_eq!(written(&default, 0), [0xff, 0xff, 0, 0, 0], "empty where null can't be said");
+        assert_eq!(read(&[0xff, 0xff, 0xff, 0xff, 0], 0), Err(DecodeError::Null));
+    }
+
+    #[test]
+    fn unknown_tags_are_skipped() {
+        let unknown = [0xff, 0xff, 0, 0xff, 2, 3, 2, 2, b'b', 9, 1, 0];
+        assert_eq!(read(&unknown, 2), Ok(Outer::default()), "tag 3 comes with version 3");
+        let label = Some("b".to_owned());
+        assert_eq!(read(&unknown, 3), Ok(Outer { label, ..Outer::default() }));
+    }
+
+    #[test]
+    fn a_message_tells_what_it_is_made_of() {
+        let schema = Outer::SCHEMA;
+        let fields: Vec<_> = schema
+            .fields
+            .iter()
+            .map(|field| {
+                let versions = (0..4).filter(|version| (field.is_in)(*version));
+                let nulls = (0..4).filter(|version| field.kind_in(*version).1);
+                (field.name, field.tag, versions.collect::<Vec<_>>(), nulls.collect::<Vec<_>>())
+            })
+            .collect();
+        assert_eq!(schema.name, "Outer");
+        assert_eq!(
+            fields,
+            [
+                ("id", None, vec![0, 1, 2, 3], vec![]),
+                ("name", None, vec![0, 1, 2, 3], vec![1, 2, 3]),
+                ("old", None, vec![0, 1], vec![]),
+                ("inner", None, vec![1, 2, 3], vec![1, 2, 3]),
+                ("epoch", Some(0), vec![2, 3], vec![]),
+                ("label", Some(3), vec![3], vec![0, 1, 2, 3]),
+            ]
+        );
+    }
+}

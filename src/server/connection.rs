@@ -27,7 +27,7 @@ const REQUESTS_MAX: usize = 128;
 /// After this many bytes, what there is to send is sent before more requests are done.
 const SEND_BYTES: usize = 1 << 20;
 /// Answers that wait at a stop get this long.
-const STOP_TIME: Duration = Duration::from_secs(5);
+const STOP_TIME: Duration = Duration::from_secs(3);
 
 /// Why the server gave a connection up.
 #[derive(Debug, thiserror::Error)]
@@ -186,7 +186,7 @@ impl Connection<'_> {
         };
         let (version, answer) = if api.served().contains(&version) {
             let request = Request::read(api, &mut reader)?;
-            (version, api::answer(&context, &mut self.session, request))
+            (version, api::answer(&context, &self.session, request))
         } else if api == ApiKey::ApiVersions {
             // The form of version 0 is understood by all. Source: KIP-511.
             (0, Answer::Ready(api::api_versions::unsupported().into()))
@@ -226,15 +226,25 @@ impl Connection<'_> {
         metrics.answered(api, u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// Sends what there is; a client that takes nothing is given up after the idle time.
+    /// Sends what there is. A client that takes nothing is given up after the idle time, or soon
+    /// where the server stops.
     async fn flush(&mut self) -> Result<(), ConnectionError> {
         if self.outgoing.is_empty() {
             return Ok(());
         }
         let idle = self.shared.idle;
-        let sent = timeout(idle, self.outgoing.flush(&self.stream)).await;
+        let mut stopping = self.shared.stopping.clone();
+        let stopped = async {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(STOP_TIME).await;
+        };
         self.outgoing_bytes = 0;
-        sent.map_err(|_| ConnectionError::Idle(idle.as_millis()))?.map_err(ConnectionError::Send)
+        tokio::select! {
+            biased;
+            sent = self.outgoing.flush(&self.stream) => sent.map_err(ConnectionError::Send),
+            () = tokio::time::sleep(idle) => Err(ConnectionError::Idle(idle.as_millis())),
+            () = stopped => Err(ConnectionError::Refused("it takes no answers, and the server stops")),
+        }
     }
 
     /// Answers what is due at a stop, as far as it can be.

@@ -6,8 +6,7 @@ use tokio::sync::watch;
 
 use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
-use crate::broker::{self, Broker, GroupCommit, GroupConfig, Groups};
-use crate::model::config::BrokerConfig;
+use crate::broker::{self, Broker, GroupCommit, Groups};
 
 /// The node.
 #[derive(Debug)]
@@ -40,10 +39,9 @@ impl Node {
             }
             false => None,
         };
-        let groups =
-            Groups::new(Arc::clone(&broker), commit.clone(), group_config(&broker.config()))?;
         // What only its directories tell of becomes a topic like others.
         broker.adopt_topics()?;
+        let groups = Groups::new(Arc::clone(&broker), commit.clone())?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,
@@ -77,20 +75,5 @@ impl Node {
     /// Makes everything durable, and leaves the directory as after a clean stop.
     pub(super) fn close(&self) -> broker::Result<()> {
         self.broker.close()
-    }
-}
-
-fn group_config(config: &BrokerConfig) -> GroupConfig {
-    let size = |number: i32| usize::try_from(number).unwrap_or(0);
-    GroupConfig {
-        min_session_timeout_ms: config.group_min_session_timeout_ms,
-        max_session_timeout_ms: config.group_max_session_timeout_ms,
-        initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
-        max_size: size(config.group_max_size),
-        offset_metadata_max_bytes: size(config.offset_metadata_max_bytes),
-        offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
-        offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
-        offsets_topic_partitions: config.offsets_topic_num_partitions,
-        offsets_topic_segment_bytes: config.offsets_topic_segment_bytes,
     }
 }

@@ -5,9 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod group_records;
+mod groups;
 mod inspect_verify;
 mod log_crash;
 mod log_ground;
+mod log_idempotent;
+mod log_kafka_producers;
 mod log_model;
 mod record_kafka_files;
 mod record_oracle;

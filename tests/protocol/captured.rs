@@ -10,6 +10,15 @@ use runnel::protocol::{
 
 use crate::frames::{Exchange, exchanges};
 
+/// Served APIs that none of those clients was made to use.
+const NEVER_CAPTURED: [ApiKey; 5] = [
+    ApiKey::AlterConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::ElectLeaders,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::ListPartitionReassignments,
+];
+
 /// The exchanges of served versions.
 fn served() -> impl Iterator<Item = (ApiKey, Exchange)> {
     exchanges().into_iter().filter_map(|exchange| {
@@ -55,11 +64,10 @@ fn every_response_is_read_and_written_as_it_was() {
 }
 
 #[test]
-fn every_api_that_clients_were_seen_to_use_is_among_them() {
-    let seen: BTreeSet<i16> = served().map(|(_, exchange)| exchange.api_key).collect();
-    let not_seen: Vec<_> =
-        ApiKey::ALL.iter().filter(|api| !seen.contains(&(**api as i16))).collect();
-    assert!(seen.len() > 10 && not_seen.len() < seen.len(), "never captured: {not_seen:?}");
+fn every_other_api_was_captured() {
+    let captured: BTreeSet<ApiKey> = served().map(|(api, _)| api).collect();
+    let never: Vec<_> = ApiKey::ALL.iter().filter(|api| !captured.contains(api)).collect();
+    assert_eq!(never, NEVER_CAPTURED.iter().collect::<Vec<_>>());
 }
 
 /// A client without a name: what it is called stays empty, and is written as that.

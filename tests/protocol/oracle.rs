@@ -11,7 +11,7 @@ use crate::generate::{Generator, Tagged};
 use crate::random::Random;
 
 /// Messages of each API, version and direction.
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 25;
 
 /// Served messages that the crate does not know.
 const UNKNOWN_TO_THE_ORACLE: [(ApiKey, Way, i16); 6] = [

@@ -81,6 +81,11 @@ impl Running {
         String::from_utf8(line).expect("UTF-8 on stdout").trim_end_matches('\n').to_owned()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal; one that is dead already gets none.
     pub(crate) fn signal(&self, signal: Signal) {
         self.killer().signal(signal);

@@ -1,6 +1,8 @@
 //! Answers that wait, and what one step of a group brings about.
 
-use super::config::GroupConfig;
+use std::sync::Arc;
+
+use crate::model::config::BrokerConfig;
 use crate::protocol::ErrorCode;
 use crate::protocol::join_group::JoinGroupResponse;
 use crate::protocol::sync_group::SyncGroupResponse;
@@ -69,20 +71,20 @@ impl Answer {
 }
 
 /// One step of a group: when it happens, and what it brings about.
-pub(super) struct Step<'a> {
+pub(super) struct Step {
     /// When.
     pub(super) now: Now,
     /// The settings.
-    pub(super) config: &'a GroupConfig,
+    pub(super) config: Arc<BrokerConfig>,
     /// Answers that are ready. Those that tell of what is to be written must wait for it.
     pub(super) answers: Vec<Answer>,
     /// Whether the group must be written down as it is now.
     pub(super) persist: bool,
 }
 
-impl<'a> Step<'a> {
+impl Step {
     /// A step that has brought about nothing yet.
-    pub(super) const fn new(now: Now, config: &'a GroupConfig) -> Self {
+    pub(super) const fn new(now: Now, config: Arc<BrokerConfig>) -> Self {
         Self { now, config, answers: Vec::new(), persist: false }
     }
 

@@ -4,7 +4,7 @@ use super::answer::{Now, Reply};
 use super::offsets::Committed;
 use super::shard::Locked;
 use super::{Groups, WriteError, is_too_long};
-use crate::model::Uuid;
+use crate::model::{Uuid, limits};
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupRecordKey, OffsetCommitValue};
 use crate::protocol::offset_commit::{
@@ -29,7 +29,9 @@ impl Groups {
         reply: Reply<OffsetCommitResponse>,
     ) {
         let topics = std::mem::take(&mut request.topics);
-        let topics = topics.into_iter().map(|topic| self.resolve(version, topic));
+        let max = self.store.broker.config().offset_metadata_max_bytes;
+        let metadata_max = usize::try_from(max).unwrap_or(0).min(limits::GROUP_STRING_BYTES_MAX);
+        let topics = topics.into_iter().map(|topic| self.resolve(version, topic, metadata_max));
         let mut topics: Vec<Topic> = topics.collect();
         let locked = match is_too_long(&request.group_id) {
             true => Err(ErrorCode::InvalidGroupId),
@@ -57,7 +59,7 @@ impl Groups {
     }
 
     /// Finds a topic of a request, and out which of its partitions there are.
-    fn resolve(&self, version: i16, topic: OffsetCommitRequestTopic) -> Topic {
+    fn resolve(&self, version: i16, topic: OffsetCommitRequestTopic, metadata_max: usize) -> Topic {
         let broker = &self.store.broker;
         let (found, missing) = match version {
             10.. => (broker.topic_with_id(topic.topic_id), ErrorCode::UnknownTopicId),
@@ -72,7 +74,7 @@ impl Groups {
             Some(found) if !(0..found.partitions).contains(&partition.partition_index) => {
                 ErrorCode::UnknownTopicOrPartition
             }
-            Some(_) if self.is_metadata_too_large(partition) => ErrorCode::OffsetMetadataTooLarge,
+            Some(_) if metadata_len(partition) > metadata_max => ErrorCode::OffsetMetadataTooLarge,
             Some(_) => ErrorCode::None,
         };
         let partitions = topic.partitions.into_iter();
@@ -86,11 +88,10 @@ impl Groups {
             None => Topic { name: topic.name, id: topic.topic_id, partitions },
         }
     }
+}
 
-    fn is_metadata_too_large(&self, partition: &OffsetCommitRequestPartition) -> bool {
-        let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-        metadata.len() > self.config.offset_metadata_max_bytes || is_too_long(metadata)
-    }
+fn metadata_len(partition: &OffsetCommitRequestPartition) -> usize {
+    partition.committed_metadata.as_ref().map_or(0, String::len)
 }
 
 /// Writes what can be committed, as one batch, and then knows it.

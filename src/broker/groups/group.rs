@@ -2,8 +2,8 @@
 
 use super::answer::Now;
 use super::classic::{CONSUMER, ClassicGroup, State};
-use super::config::GroupConfig;
 use super::offsets::{Committed, Offsets};
+use crate::model::config::BrokerConfig;
 
 /// A group.
 pub(super) struct Group {
@@ -40,9 +40,10 @@ impl Group {
     /// offsets from the commit. A commit that came with a retention of its own has that.
     ///
     /// Source: KIP-211.
-    pub(super) fn expired(&self, config: &GroupConfig, now_ms: i64) -> Vec<(String, i32)> {
+    pub(super) fn expired(&self, config: &BrokerConfig, now_ms: i64) -> Vec<(String, i32)> {
         let classic = &self.classic;
-        let is_old = |since_ms: i64| now_ms.saturating_sub(since_ms) >= config.offsets_retention_ms;
+        let retention_ms = i64::from(config.offsets_retention_minutes) * 60_000;
+        let is_old = |since_ms: i64| now_ms.saturating_sub(since_ms) >= retention_ms;
         let over = |committed: &Committed, since_ms: i64| match committed.expire_ms {
             -1 => is_old(since_ms),
             expire_ms => now_ms >= expire_ms,

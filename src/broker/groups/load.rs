@@ -24,7 +24,11 @@ pub(super) type ById = HashMap<Arc<str>, Group>;
 
 /// Reads all groups of a partition.
 pub(super) fn load(log: &PartitionLog, now: Now) -> log::Result<ById> {
-    let view = log.view()?;
+    let view = match log.view() {
+        // A partition's directory is made with its first record.
+        Err(log::Error::Gone) => return Ok(ById::new()),
+        view => view?,
+    };
     let mut cursor = Cursor::at(view.log_start());
     let mut scratch = Decompressor::new(limits::DECOMPRESSED_BYTES_MAX);
     let mut loading = Loading { groups: ById::new(), open: HashMap::new(), now };

@@ -48,7 +48,8 @@ impl Groups {
 
     fn check_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
         check_group_id(&request.group_id)?;
-        let timeouts = self.config.min_session_timeout_ms..=self.config.max_session_timeout_ms;
+        let config = self.store.broker.config();
+        let timeouts = config.group_min_session_timeout_ms..=config.group_max_session_timeout_ms;
         if !timeouts.contains(&request.session_timeout_ms) {
             return Err(ErrorCode::InvalidSessionTimeout);
         }

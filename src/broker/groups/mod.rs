@@ -16,7 +16,6 @@ mod admin;
 mod answer;
 mod classic;
 mod commit;
-mod config;
 mod failures;
 mod fetch;
 mod gate;
@@ -33,8 +32,6 @@ use std::time::Instant;
 
 pub use answer::{Now, Reply};
 pub use classic::Client;
-pub use config::GroupConfig;
-pub use store::OFFSETS_TOPIC;
 
 use super::{Broker, GroupCommit, Result};
 use crate::protocol::ErrorCode;
@@ -47,7 +44,6 @@ pub type Waker = Box<dyn Fn() + Send + Sync>;
 /// All groups.
 pub struct Groups {
     store: Store,
-    config: GroupConfig,
     shards: Vec<Shard>,
     /// When [`Groups::tick`] is due.
     alarm_ms: AtomicI64,
@@ -67,27 +63,16 @@ impl Groups {
     ///
     /// # Errors
     /// As the file system says.
-    pub fn new(
-        broker: Arc<Broker>,
-        commit: Option<Arc<GroupCommit>>,
-        config: GroupConfig,
-    ) -> Result<Self> {
-        let store = Store::new(broker, commit, &config);
+    pub fn new(broker: Arc<Broker>, commit: Option<Arc<GroupCommit>>) -> Result<Self> {
+        let store = Store::new(broker, commit);
         let shards = (0..store.partitions()?).map(Shard::new).collect();
         Ok(Self {
             store,
-            config,
             shards,
             alarm_ms: AtomicI64::new(i64::MAX),
             waker: Mutex::default(),
             began: Instant::now(),
         })
-    }
-
-    /// The settings.
-    #[must_use]
-    pub const fn config(&self) -> &GroupConfig {
-        &self.config
     }
 
     /// What time it is, for the calls that want to know.
@@ -142,7 +127,7 @@ impl Groups {
         shard: &'a Shard,
         now: Now,
     ) -> std::result::Result<Locked<'a>, ErrorCode> {
-        shard.lock(&self.store, &self.config, now).map_err(|error| {
+        shard.lock(&self.store, now).map_err(|error| {
             self.store.failures.note(&error);
             WriteError::Failed.code()
         })

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer::{Answer, Now, Step};
-use super::config::GroupConfig;
 use super::gate::Gate;
 use super::group::Group;
 use super::load::{ById, load};
 use super::store::{RecordBatch, Store, WriteError};
 use crate::broker;
 use crate::log::{self, PartitionLog};
+use crate::model::config::BrokerConfig;
 use crate::model::limits;
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::GroupRecordKey;
@@ -82,13 +82,9 @@ impl Shard {
     }
 
     /// Locks it, having read it if that was not done.
-    pub(super) fn lock<'a>(
-        &'a self,
-        store: &'a Store,
-        config: &'a GroupConfig,
-        now: Now,
-    ) -> broker::Result<Locked<'a>> {
+    pub(super) fn lock<'a>(&'a self, store: &'a Store, now: Now) -> broker::Result<Locked<'a>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = store.broker.config();
         let mut locked = Locked { shard: self, store, config, now, state };
         if locked.state.by_id.is_none() {
             locked.load()?;
@@ -101,7 +97,7 @@ impl Shard {
 pub(super) struct Locked<'a> {
     shard: &'a Shard,
     store: &'a Store,
-    config: &'a GroupConfig,
+    config: Arc<BrokerConfig>,
     now: Now,
     state: MutexGuard<'a, Groups>,
 }
@@ -166,13 +162,13 @@ impl<'a> Locked<'a> {
     }
 
     /// A step of now.
-    pub(super) fn step(&self) -> Step<'a> {
-        Step::new(self.now, self.config)
+    pub(super) fn step(&self) -> Step {
+        Step::new(self.now, Arc::clone(&self.config))
     }
 
     /// Does what a step of a group asks for; gives the answers that are to be sent once the lock is
     /// let go. Those that tell of what is not durable yet are sent when it is.
-    pub(super) fn settle(&mut self, id: &str, mut step: Step<'_>) -> Vec<Answer> {
+    pub(super) fn settle(&mut self, id: &str, mut step: Step) -> Vec<Answer> {
         let persisted = !step.persist || self.persist(id).is_ok();
         if !persisted {
             let answers = step.answers.drain(..);
@@ -323,11 +319,11 @@ impl<'a> Locked<'a> {
 
     /// Forgets the offsets whose time is over, and groups of which nothing is left then.
     fn expire_offsets(&mut self) {
-        let (config, now_ms) = (self.config, self.now.wall_ms);
+        let (config, now_ms) = (Arc::clone(&self.config), self.now.wall_ms);
         let ids: Vec<Arc<str>> = self.groups().keys().map(Arc::clone).collect();
         for id in ids {
             let Some(group) = self.group(&id) else { continue };
-            let expired = group.expired(config, now_ms);
+            let expired = group.expired(&config, now_ms);
             // What can't be written stays, and is found again.
             if self.forget_offsets(&id, &expired).is_ok() {
                 let _ = self.forget_if_done(&id);

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::broker::{self, Broker, GroupCommit, NewTopic, TopicInfo};
+use crate::broker::{self, Broker, GroupCommit, InternalTopic, TopicInfo};
 use crate::log::{self, PartitionLog};
 use crate::model::{Compression, TopicName};
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
 use crate::record::{BatchBuilder, Headers, Record};
 
-use super::config::GroupConfig;
 use super::failures::Failures;
 
 /// The topic of groups.
-pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+const OFFSETS_TOPIC: InternalTopic = InternalTopic::ConsumerOffsets;
 
 /// The partition that a group is kept in. Source: Kafka's `Utils.abs(groupId.hashCode) % n`.
 pub(super) fn partition_of(group: &str, partitions: i32) -> i32 {
@@ -32,33 +31,17 @@ pub(super) struct Store {
     pub(super) commit: Option<Arc<GroupCommit>>,
     /// What went wrong.
     pub(super) failures: Arc<Failures>,
-    name: TopicName,
-    new: NewTopic,
 }
 
 impl Store {
     /// The store of a directory.
-    pub(super) fn new(
-        broker: Arc<Broker>,
-        commit: Option<Arc<GroupCommit>>,
-        config: &GroupConfig,
-    ) -> Self {
-        let name = TopicName::new(OFFSETS_TOPIC).expect("it is a legal name");
-        let configs = [
-            ("cleanup.policy", "compact".to_owned()),
-            ("compression.type", "producer".to_owned()),
-            ("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
-        ];
-        let new = NewTopic {
-            name: name.clone(),
-            partitions: config.offsets_topic_partitions,
-            configs: configs.map(|(key, value)| (key.to_owned(), value)).into(),
-        };
-        Self { broker, commit, failures: Arc::default(), name, new }
+    pub(super) fn new(broker: Arc<Broker>, commit: Option<Arc<GroupCommit>>) -> Self {
+        Self { broker, commit, failures: Arc::default() }
     }
 
     fn found(&self) -> broker::Result<Option<TopicInfo>> {
-        match self.broker.topic(&self.name) {
+        let name = TopicName::new(OFFSETS_TOPIC.name())?;
+        match self.broker.topic(&name) {
             Ok(topic) => Ok(Some(topic)),
             Err(broker::Error::NoSuchTopic(_)) => Ok(None),
             Err(error) => Err(error),
@@ -67,10 +50,11 @@ impl Store {
 
     /// How many partitions the topic has, or will have once it is made.
     pub(super) fn partitions(&self) -> broker::Result<i32> {
-        Ok(self.found()?.map_or(self.new.partitions, |topic| topic.partitions))
+        let to_be = self.broker.config().offsets_topic_num_partitions;
+        Ok(self.found()?.map_or(to_be, |topic| topic.partitions))
     }
 
-    /// A partition to read, if it is there.
+    /// A partition to read, if its topic is there. Its directory may not be, then it is empty.
     pub(super) fn to_read(&self, partition: i32) -> broker::Result<Option<Arc<PartitionLog>>> {
         let Some(topic) = self.found()?.filter(|topic| partition < topic.partitions) else {
             return Ok(None);
@@ -80,15 +64,7 @@ impl Store {
 
     /// A partition to append to.
     pub(super) fn to_write(&self, partition: i32) -> broker::Result<Arc<PartitionLog>> {
-        let topic = match self.broker.topic_to_write(&self.name) {
-            Err(broker::Error::NoSuchTopic(_)) => match self.broker.create_topic(&self.new) {
-                // Somebody else was quicker.
-                Err(broker::Error::TopicExists(_)) => self.broker.topic_to_write(&self.name)?,
-                topic => topic?,
-            },
-            topic => topic?,
-        };
-        self.broker.log(&topic, partition)
+        self.broker.internal_log(OFFSETS_TOPIC, partition)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::list_offsets::{
     EARLIEST, EARLIEST_LOCAL, EARLIEST_PENDING_UPLOAD, LATEST, LATEST_TIERED, ListOffsetsPartition,
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
-    ListOffsetsTopicResponse,
+    ListOffsetsTopicResponse, MAX_TIMESTAMP,
 };
 
 /// The isolation level of a client that wants no record of an open or aborted transaction.
@@ -93,14 +93,15 @@ fn find(
         LATEST => return Ok(untimed(bound, view.leader_epoch())),
         EARLIEST => {
             let start = view.log_start();
-            return Ok(untimed(start, view.leader_epoch()));
+            return Ok(untimed(start, log.epoch_at(view, start).map_err(of_log)?));
         }
         EARLIEST_LOCAL if version >= 8 => {
             let start = view.log_start();
-            return Ok(untimed(start, view.leader_epoch()));
+            return Ok(untimed(start, log.epoch_at(view, start).map_err(of_log)?));
         }
         LATEST_TIERED if version >= 9 => return Ok(None),
         EARLIEST_PENDING_UPLOAD if version >= 11 => return Ok(None),
+        MAX_TIMESTAMP if version >= 7 => log.offset_of_max_timestamp(view),
         0.. => log.offset_for_time(view, timestamp),
         _ => return Err(ErrorCode::UnsupportedVersion),
     };

@@ -24,6 +24,7 @@ mod errors;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod init_producer_id;
 mod join_group;
 mod leave_group;
 mod list_groups;
@@ -32,6 +33,7 @@ mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod offset_for_leader_epoch;
 mod partition_reassignments;
 mod produce;
 mod refusal;
@@ -47,7 +49,7 @@ use tokio::sync::oneshot;
 use super::node::Node;
 use super::outgoing::Output;
 use crate::broker::Reply;
-use crate::protocol::{ErrorCode, Request, Response};
+use crate::protocol::{ApiKey, ErrorCode, Request, Response};
 
 /// Who asks, and how.
 #[derive(Debug, Clone, Copy)]
@@ -100,54 +102,59 @@ impl<T: Into<Response>> From<T> for Answer {
     }
 }
 
-/// Does what a request asks for.
-pub(super) fn answer(context: &Context<'_>, session: &mut Session, request: Request) -> Answer {
+/// Does what a request asks for. What may take the disk's time lets other connections go on
+/// meanwhile, but for what moves records: the page cache is quick, and they are many.
+pub(super) fn answer(context: &Context<'_>, session: &Session, request: Request) -> Answer {
+    let moves_records = matches!(request.api(), ApiKey::Produce | ApiKey::Fetch);
+    match moves_records {
+        true => handle(context, session, request),
+        false => tokio::task::block_in_place(|| handle(context, session, request)),
+    }
+}
+
+fn handle(context: &Context<'_>, session: &Session, request: Request) -> Answer {
+    use Request as R;
     match request {
-        Request::Produce(request) => produce::handle(context, request),
-        Request::Fetch(request) => fetch::handle(context, session, request),
-        Request::ListOffsets(request) => slow(|| list_offsets::handle(context, request)).into(),
-        Request::Metadata(request) => slow(|| metadata::handle(context, &request)).into(),
-        Request::ApiVersions(request) => api_versions::handle(context, &request).into(),
-        Request::OffsetCommit(request) => offset_commit::handle(context, request),
-        Request::OffsetFetch(request) => slow(|| offset_fetch::handle(context, request)),
-        Request::FindCoordinator(request) => find_coordinator::handle(context, request).into(),
-        Request::JoinGroup(request) => slow(|| join_group::handle(context, &request)),
-        Request::Heartbeat(request) => heartbeat::handle(context, &request).into(),
-        Request::LeaveGroup(request) => leave_group::handle(context, request).into(),
-        Request::SyncGroup(request) => sync_group::handle(context, &request),
-        Request::DescribeGroups(request) => {
-            slow(|| describe_groups::handle(context, request)).into()
+        R::Produce(request) => produce::handle(context, request),
+        R::Fetch(request) => fetch::handle(context, session, request),
+        R::ListOffsets(request) => list_offsets::handle(context, request).into(),
+        R::Metadata(request) => metadata::handle(context, &request).into(),
+        R::OffsetCommit(request) => offset_commit::handle(context, request),
+        R::OffsetFetch(request) => offset_fetch::handle(context, request),
+        R::FindCoordinator(request) => find_coordinator::handle(context, request).into(),
+        R::JoinGroup(request) => join_group::handle(context, &request),
+        R::Heartbeat(request) => heartbeat::handle(context, &request).into(),
+        R::LeaveGroup(request) => leave_group::handle(context, request).into(),
+        R::SyncGroup(request) => sync_group::handle(context, &request),
+        R::DescribeGroups(request) => describe_groups::handle(context, request).into(),
+        R::ListGroups(request) => list_groups::handle(context, &request).into(),
+        R::CreateTopics(request) => create_topics::handle(context, &request).into(),
+        R::DeleteTopics(request) => delete_topics::handle(context, request).into(),
+        R::DeleteRecords(request) => delete_records::handle(context, request).into(),
+        R::InitProducerId(request) => init_producer_id::handle(context, &request).into(),
+        R::OffsetForLeaderEpoch(request) => {
+            offset_for_leader_epoch::handle(context, request).into()
         }
-        Request::ListGroups(request) => slow(|| list_groups::handle(context, &request)).into(),
-        Request::DeleteGroups(request) => slow(|| delete_groups::handle(context, request)),
-        Request::OffsetDelete(request) => slow(|| offset_delete::handle(context, request)),
-        Request::CreateTopics(request) => slow(|| create_topics::handle(context, &request)).into(),
-        Request::DeleteTopics(request) => slow(|| delete_topics::handle(context, request)).into(),
-        Request::DeleteRecords(request) => slow(|| delete_records::handle(context, request)).into(),
-        Request::DescribeConfigs(request) => describe_configs::handle(context, request).into(),
-        Request::AlterConfigs(request) => slow(|| alter_configs::handle(context, request)).into(),
-        Request::IncrementalAlterConfigs(request) => {
-            slow(|| alter_configs::handle_incremental(context, request)).into()
+        R::ApiVersions(request) => api_versions::handle(context, &request).into(),
+        R::DescribeConfigs(request) => describe_configs::handle(context, request).into(),
+        R::AlterConfigs(request) => alter_configs::handle(context, request).into(),
+        R::DescribeLogDirs(request) => describe_log_dirs::handle(context, &request).into(),
+        R::CreatePartitions(request) => create_partitions::handle(context, &request).into(),
+        R::DeleteGroups(request) => delete_groups::handle(context, request),
+        R::ElectLeaders(request) => elect_leaders::handle(context, request).into(),
+        R::IncrementalAlterConfigs(request) => {
+            alter_configs::handle_incremental(context, request).into()
         }
-        Request::DescribeLogDirs(request) => {
-            slow(|| describe_log_dirs::handle(context, &request)).into()
-        }
-        Request::CreatePartitions(request) => {
-            slow(|| create_partitions::handle(context, &request)).into()
-        }
-        Request::ElectLeaders(request) => elect_leaders::handle(context, request).into(),
-        Request::AlterPartitionReassignments(request) => {
+        R::AlterPartitionReassignments(request) => {
             partition_reassignments::alter(context, request).into()
         }
-        Request::ListPartitionReassignments(_) => partition_reassignments::list().into(),
-        Request::DescribeCluster(request) => describe_cluster::handle(context, &request).into(),
-        Request::DescribeProducers(request) => {
-            slow(|| describe_producers::handle(context, request)).into()
+        R::ListPartitionReassignments(_) => partition_reassignments::list().into(),
+        R::OffsetDelete(request) => offset_delete::handle(context, request),
+        R::DescribeCluster(request) => describe_cluster::handle(context, &request).into(),
+        R::DescribeProducers(request) => describe_producers::handle(context, request).into(),
+        R::DescribeTopicPartitions(request) => {
+            describe_topic_partitions::handle(context, &request).into()
         }
-        Request::DescribeTopicPartitions(request) => {
-            slow(|| describe_topic_partitions::handle(context, &request)).into()
-        }
-        _ => Answer::Close("not served yet"),
     }
 }
 
@@ -163,11 +170,6 @@ fn later<T: Into<Response> + Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Answ
             response.map(Output::from)
         })),
     }
-}
-
-/// Runs what may take the disk's time, and lets other connections go on meanwhile.
-fn slow<T>(work: impl FnOnce() -> T) -> T {
-    tokio::task::block_in_place(work)
 }
 
 /// Refuses a client that knows another epoch of a partition's leader than there is; -1 knows none.

@@ -4,6 +4,7 @@
 mod damage;
 mod ends;
 mod garbage;
+mod snapshots;
 mod unusual;
 
 use std::collections::BTreeMap;

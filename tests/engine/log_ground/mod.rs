@@ -45,14 +45,23 @@ fn partition() -> TopicPartition {
 
 /// The log as a process that writes opens it: with a lock file handle of its own.
 pub(crate) fn open(storage: Arc<dyn Storage>, config: &TopicConfig) -> PartitionLog {
+    open_as(storage, config, false)
+}
+
+/// The log as a server opens it, that writes alone.
+pub(crate) fn open_alone(storage: Arc<dyn Storage>, config: &TopicConfig) -> PartitionLog {
+    open_as(storage, config, true)
+}
+
+fn open_as(storage: Arc<dyn Storage>, config: &TopicConfig, exclusive: bool) -> PartitionLog {
     let lock_file = storage.open("lock", Open::Write).expect("the lock file is there");
     let owned = Owned {
         locks: LockTable::new(lock_file),
         partition_lock: LockRange::byte(100),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
-        exclusive: false,
-        recovery_points: std::sync::Arc::default(),
+        exclusive,
+        recovery_points: Arc::default(),
     };
     place(storage, Some(owned), config)
 }

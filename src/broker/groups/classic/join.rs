@@ -69,7 +69,7 @@ impl ClassicGroup {
         client: Client<'_>,
         request: &JoinGroupRequest,
         reply: Reply<JoinGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         let joining = Joining { client, request };
         let refused = match self.check_join(&joining, step) {
@@ -84,10 +84,10 @@ impl ClassicGroup {
         }
     }
 
-    fn check_join(&mut self, joining: &Joining<'_>, step: &Step<'_>) -> Result<(), ErrorCode> {
+    fn check_join(&mut self, joining: &Joining<'_>, step: &Step) -> Result<(), ErrorCode> {
         let request = joining.request;
         let known = self.members.get(&request.member_id);
-        let max = step.config.max_size;
+        let max = usize::try_from(step.config.group_max_size).unwrap_or(usize::MAX);
         let has_room = match self.state {
             State::Empty => true,
             // Who waits already was counted; who comes back late may find the group full.
@@ -127,7 +127,7 @@ impl ClassicGroup {
         joining: &Joining<'_>,
         member_id: String,
         reply: Reply<JoinGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         if let Some(instance) = joining.instance() {
             return match self.static_members.get(instance).cloned() {
@@ -151,7 +151,7 @@ impl ClassicGroup {
         &mut self,
         joining: &Joining<'_>,
         reply: Reply<JoinGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         let request = joining.request;
         let id = &request.member_id;
@@ -187,7 +187,7 @@ impl ClassicGroup {
         member_id: &str,
         reply: Reply<JoinGroupResponse>,
         with_members: bool,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         let response = self.generation_for(member_id, with_members);
         step.answers.push(Answer::Join(reply, response));
@@ -222,7 +222,7 @@ impl ClassicGroup {
         joining: &Joining<'_>,
         member_id: String,
         reply: Reply<JoinGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         let request = joining.request;
         if self.members.is_empty() {
@@ -263,7 +263,7 @@ impl ClassicGroup {
         member_id: &str,
         joining: &Joining<'_>,
         reply: Reply<JoinGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         let Some(member) = self.members.get_mut(member_id) else { return };
         member.rebalance_timeout_ms = joining.rebalance_timeout_ms();
@@ -283,7 +283,7 @@ impl ClassicGroup {
         old_id: &str,
         new_id: &str,
         reply: Reply<JoinGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         let Some(mut member) = self.members.remove(old_id) else { return };
         let fenced = ErrorCode::FencedInstanceId;

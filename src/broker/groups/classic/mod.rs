@@ -24,6 +24,8 @@ mod member;
 mod rebalance;
 mod record;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -157,7 +159,7 @@ impl ClassicGroup {
         self.earliest_ms = self.earliest_ms.min(deadline_ms);
     }
 
-    fn become_state(&mut self, state: State, step: &Step<'_>) {
+    fn become_state(&mut self, state: State, step: &Step) {
         self.state = state;
         self.state_since_ms = Some(step.now.wall_ms);
     }
@@ -186,7 +188,7 @@ impl ClassicGroup {
     }
 
     /// Begins a member's session anew.
-    fn refresh_session(&mut self, member_id: &str, step: &Step<'_>) {
+    fn refresh_session(&mut self, member_id: &str, step: &Step) {
         if let Some(member) = self.members.get_mut(member_id) {
             member.deadline_ms = step.in_ms(member.session_timeout_ms);
             let deadline_ms = member.deadline_ms;
@@ -222,7 +224,7 @@ impl ClassicGroup {
     }
 
     /// Begins the session of who has committed anew: it is alive.
-    pub(super) fn committed(&mut self, member_id: &str, step: &Step<'_>) {
+    pub(super) fn committed(&mut self, member_id: &str, step: &Step) {
         self.refresh_session(member_id, step);
     }
 

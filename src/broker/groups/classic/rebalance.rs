@@ -9,7 +9,7 @@ use crate::protocol::ErrorCode;
 
 impl ClassicGroup {
     /// Begins a rebalance, or ends one for which all members are there now.
-    pub(super) fn rebalance_or_complete(&mut self, step: &mut Step<'_>) {
+    pub(super) fn rebalance_or_complete(&mut self, step: &mut Step) {
         match self.state {
             State::PreparingRebalance => self.complete_if_all_joined(step),
             _ => self.prepare_rebalance(step),
@@ -17,7 +17,7 @@ impl ClassicGroup {
     }
 
     /// Asks all members to join anew.
-    fn prepare_rebalance(&mut self, step: &mut Step<'_>) {
+    fn prepare_rebalance(&mut self, step: &mut Step) {
         if self.state == State::CompletingRebalance {
             self.refuse_parked_syncs(ErrorCode::RebalanceInProgress, step);
         }
@@ -30,7 +30,7 @@ impl ClassicGroup {
         self.become_state(State::PreparingRebalance, step);
         if was_empty {
             // More members are likely to come: a rebalance for each would be a waste.
-            let delay_ms = step.config.initial_rebalance_delay_ms.min(timeout_ms);
+            let delay_ms = step.config.group_initial_rebalance_delay_ms.min(timeout_ms);
             let remaining_ms = timeout_ms.saturating_sub(delay_ms).max(0);
             let initial = Some(InitialDelay { remaining_ms, grew: false });
             return self.wait_for_joins(delay_ms, initial, step);
@@ -39,7 +39,7 @@ impl ClassicGroup {
         self.complete_if_all_joined(step);
     }
 
-    fn wait_for_joins(&mut self, ms: i32, initial: Option<InitialDelay>, step: &Step<'_>) {
+    fn wait_for_joins(&mut self, ms: i32, initial: Option<InitialDelay>, step: &Step) {
         let deadline_ms = step.in_ms(ms);
         self.join_phase = Some(JoinPhase { deadline_ms, initial });
         self.note_deadline(deadline_ms);
@@ -51,7 +51,7 @@ impl ClassicGroup {
     }
 
     /// Ends the rebalance if nobody is missing.
-    pub(super) fn complete_if_all_joined(&mut self, step: &mut Step<'_>) {
+    pub(super) fn complete_if_all_joined(&mut self, step: &mut Step) {
         let initial = self.join_phase.is_some_and(|phase| phase.initial.is_some());
         // The delay of a group that was empty is over when its time is, or nobody is left.
         let may_complete = !initial || self.members.is_empty();
@@ -63,12 +63,12 @@ impl ClassicGroup {
     }
 
     /// The time to join is up.
-    pub(super) fn join_time_is_up(&mut self, phase: JoinPhase, step: &mut Step<'_>) {
+    pub(super) fn join_time_is_up(&mut self, phase: JoinPhase, step: &mut Step) {
         if let Some(initial) = phase.initial
             && initial.grew
             && initial.remaining_ms > 0
         {
-            let delay_ms = step.config.initial_rebalance_delay_ms.min(initial.remaining_ms);
+            let delay_ms = step.config.group_initial_rebalance_delay_ms.min(initial.remaining_ms);
             let remaining_ms = initial.remaining_ms - delay_ms;
             let initial = Some(InitialDelay { remaining_ms, grew: false });
             return self.wait_for_joins(delay_ms, initial, step);
@@ -77,7 +77,7 @@ impl ClassicGroup {
     }
 
     /// Those who joined are the next generation.
-    fn complete_join(&mut self, step: &mut Step<'_>) {
+    fn complete_join(&mut self, step: &mut Step) {
         let gone = |member: &Member| member.join.is_none() && member.instance.is_none();
         let gone: Vec<String> =
             self.members.values().filter(|member| gone(member)).map(|m| m.id.clone()).collect();
@@ -105,7 +105,7 @@ impl ClassicGroup {
     }
 
     /// Tells all who joined of the generation, and waits for them to ask for their assignments.
-    fn begin_generation(&mut self, step: &mut Step<'_>) {
+    fn begin_generation(&mut self, step: &mut Step) {
         let ids: Vec<String> = self.members.keys().cloned().collect();
         for id in ids {
             let response = self.generation_for(&id, self.is_leader(&id));
@@ -151,7 +151,7 @@ impl ClassicGroup {
     }
 
     /// Takes a member out, and answers what it waits for.
-    pub(super) fn take_out(&mut self, member_id: &str, error: ErrorCode, step: &mut Step<'_>) {
+    pub(super) fn take_out(&mut self, member_id: &str, error: ErrorCode, step: &mut Step) {
         let Some(member) = self.members.remove(member_id) else { return };
         if let Some(join) = member.join {
             step.answers.push(Answer::refuse_join(join, member_id, error));
@@ -170,7 +170,7 @@ impl ClassicGroup {
     }
 
     /// Refuses the SyncGroups that are parked.
-    pub(super) fn refuse_parked_syncs(&mut self, error: ErrorCode, step: &mut Step<'_>) {
+    pub(super) fn refuse_parked_syncs(&mut self, error: ErrorCode, step: &mut Step) {
         for member in self.members.values_mut() {
             member.assignment = bytes::Bytes::new();
             if let Some(sync) = member.sync.take() {

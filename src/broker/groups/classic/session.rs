@@ -17,7 +17,7 @@ impl ClassicGroup {
         &mut self,
         request: &SyncGroupRequest,
         reply: Reply<SyncGroupResponse>,
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) {
         if let Err(error) = self.check_sync(request) {
             return step.answers.push(Answer::refuse_sync(reply, error));
@@ -74,7 +74,7 @@ impl ClassicGroup {
     }
 
     /// Answers the SyncGroups that are parked.
-    fn tell_assignments(&mut self, step: &mut Step<'_>) {
+    fn tell_assignments(&mut self, step: &mut Step) {
         let mut earliest_ms = i64::MAX;
         for member in self.members.values_mut() {
             let Some(reply) = member.sync.take() else { continue };
@@ -93,7 +93,7 @@ impl ClassicGroup {
 
     /// The group could not be written down: what its members would be told is taken back, and
     /// they are asked to join anew.
-    pub(in crate::broker::groups) fn not_persisted(&mut self, step: &mut Step<'_>) {
+    pub(in crate::broker::groups) fn not_persisted(&mut self, step: &mut Step) {
         if self.state == State::Stable {
             self.refuse_parked_syncs(ErrorCode::NotCoordinator, step);
             self.rebalance_or_complete(step);
@@ -104,7 +104,7 @@ impl ClassicGroup {
     pub(in crate::broker::groups) fn heartbeat(
         &mut self,
         request: &HeartbeatRequest,
-        step: &Step<'_>,
+        step: &Step,
     ) -> Result<(), ErrorCode> {
         self.check_member(&request.member_id, request.group_instance_id.as_deref())?;
         if request.generation_id != self.generation {
@@ -125,7 +125,7 @@ impl ClassicGroup {
     pub(in crate::broker::groups) fn leave(
         &mut self,
         leaving: &[MemberIdentity],
-        step: &mut Step<'_>,
+        step: &mut Step,
     ) -> Vec<Result<(), ErrorCode>> {
         let (members, pending) = (self.members.len(), self.pending.len());
         let results = leaving.iter().map(|member| self.leave_one(member, step)).collect();
@@ -135,7 +135,7 @@ impl ClassicGroup {
         results
     }
 
-    fn leave_one(&mut self, member: &MemberIdentity, step: &mut Step<'_>) -> Result<(), ErrorCode> {
+    fn leave_one(&mut self, member: &MemberIdentity, step: &mut Step) -> Result<(), ErrorCode> {
         let instance = member.group_instance_id.as_deref();
         let id = match instance {
             // An administrator knows members by their own names.
@@ -153,7 +153,7 @@ impl ClassicGroup {
     }
 
     /// Goes on without who is gone: a member, or only somebody who was about to be one.
-    fn after_departure(&mut self, of_member: bool, step: &mut Step<'_>) {
+    fn after_departure(&mut self, of_member: bool, step: &mut Step) {
         match self.state {
             State::Empty => {}
             State::PreparingRebalance => self.complete_if_all_joined(step),
@@ -163,7 +163,7 @@ impl ClassicGroup {
     }
 
     /// Does what the timers that have ended ask for.
-    pub(in crate::broker::groups) fn tick(&mut self, step: &mut Step<'_>) {
+    pub(in crate::broker::groups) fn tick(&mut self, step: &mut Step) {
         let now_ms = step.now.steady_ms;
         if now_ms < self.earliest_ms {
             return;
@@ -178,7 +178,7 @@ impl ClassicGroup {
         self.earliest_ms = self.find_earliest();
     }
 
-    fn expire_sessions(&mut self, step: &mut Step<'_>) {
+    fn expire_sessions(&mut self, step: &mut Step) {
         let now_ms = step.now.steady_ms;
         let pending = self.pending.len();
         self.pending.retain(|_, deadline_ms| *deadline_ms > now_ms);
@@ -193,7 +193,7 @@ impl ClassicGroup {
     }
 
     /// Members who were told of the generation and never asked for their assignment are gone.
-    fn sync_time_is_up(&mut self, step: &mut Step<'_>) {
+    fn sync_time_is_up(&mut self, step: &mut Step) {
         self.sync_deadline_ms = None;
         let owing = self.members.values().filter(|member| member.owes_sync);
         let owing: Vec<String> = owing.map(|member| member.id.clone()).collect();
