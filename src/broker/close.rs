@@ -80,3 +80,42 @@ impl Broker {
         Ok(storage::found(self.storage().metadata(&dir))?.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::broker::{Access, Home, NewTopic};
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn the_mark_of_a_clean_stop_is_set_only_where_all_is_clean() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let open = || {
+            let home = Home::open_path(dir.path(), Access::Serve, true, "test").expect("opens");
+            Broker::new(home, Arc::new(SystemClock))
+        };
+        let is_marked = || dir.path().join(KAFKA_CLEAN_SHUTDOWN).exists();
+        let first = open();
+        let name = "a".parse().expect("a name");
+        let new = NewTopic { name, partitions: 2, configs: BTreeMap::new() };
+        let topic = first.create_topic(&new).expect("is made");
+        first.log(&topic, 0).expect("opens").open_to_append(0).expect("opens");
+        first.close().expect("closes");
+        assert!(!is_marked(), "the other partition may need recovery, for all that is known");
+        drop(first);
+        let second = open();
+        for partition in 0..2 {
+            second.log(&topic, partition).expect("opens").open_to_append(0).expect("opens");
+        }
+        second.close().expect("closes");
+        assert!(is_marked());
+        drop(second);
+        let third = open();
+        assert!(!is_marked(), "who writes takes it away");
+        third.close().expect("closes");
+        assert!(is_marked(), "nothing was touched since");
+    }
+}
