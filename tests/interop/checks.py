@@ -80,21 +80,22 @@ class Member:
     It prints a JSON line when it got an assignment and one for each record that it has committed.
     """
 
+    started = []
+
     def __init__(self, *arguments):
         script = pathlib.Path(sys.argv[0]).with_name("member.py")
         command = [sys.executable, script, SERVER, *arguments]
         self.assignment = None
         self.assigned_times = 0
         self.records = []
-        self.told = []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        Member.started.append(self.process)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
             event = json.loads(line)
-            self.told.append(event)
             if "assignment" in event:
                 self.assignment = sorted(event["assignment"])
                 self.assigned_times += 1
@@ -176,7 +177,9 @@ def _run(function):
         trouble = None
     except BaseException:
         trouble = traceback.format_exc()
-    print(f"{'FAILED' if trouble else 'ok':6} {time.monotonic() - begun:5.1f} s  {function.__name__}", flush=True)
+    line = f"{'FAILED' if trouble else 'ok':6} {time.monotonic() - begun:5.1f} s  {function.__name__}\n"
+    sys.stdout.write(line)
+    sys.stdout.flush()
     return trouble and f"\n== {function.__name__}\n{trouble}"
 
 
@@ -188,6 +191,8 @@ def run():
     assert checks, f"no such check: {named}"
     with ThreadPoolExecutor(AT_ONCE) as pool:
         failures = [failure for failure in pool.map(_run, checks) if failure]
+    for member in Member.started:
+        member.kill()
     print("".join(failures), file=sys.stderr)
     print(f"{len(checks) - len(failures)} passed, {len(failures)} failed", flush=True)
     os._exit(1 if failures else 0)

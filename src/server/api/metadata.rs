@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Context, errors};
 use crate::broker::{NewTopic, TopicInfo};
-use crate::model::TopicName;
+use crate::model::{TopicName, Uuid};
 use crate::protocol::ErrorCode;
 use crate::protocol::metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataRequestTopic, MetadataResponse,
@@ -76,17 +76,19 @@ fn asked_for(
         topic_authorized_operations: OPERATIONS_UNKNOWN,
         ..Default::default()
     };
-    let topic = match &asked.name {
-        Some(name) => match broker.topic_named(name) {
+    // Who asks by id leaves the name null, or empty as Kafka's own admin client does.
+    let by_id = asked.name.is_none() || (context.version >= 12 && asked.topic_id != Uuid::default());
+    let topic = match asked.name.as_deref() {
+        Some(name) if !by_id => match broker.topic_named(name) {
             Ok(None) => auto_create(context, request, name),
             topic => topic,
         },
-        None => broker.topic_with_id(asked.topic_id),
+        _ => broker.topic_with_id(asked.topic_id),
     };
     match topic {
         Ok(Some(topic)) => found(context, request, &topic),
-        Ok(None) if asked.name.is_some() => failed(ErrorCode::UnknownTopicOrPartition),
-        Ok(None) => failed(ErrorCode::UnknownTopicId),
+        Ok(None) if by_id => failed(ErrorCode::UnknownTopicId),
+        Ok(None) => failed(ErrorCode::UnknownTopicOrPartition),
         Err(error) => failed(errors::of_broker(&error)),
     }
 }

@@ -77,6 +77,7 @@ async def a_group_follows_topics_by_pattern():
         reader.subscribe(pattern="^pattern-.*")
         await produce("pattern-one", [Record(now_ms(), None, b"1", [])])
         assert (await reader.getone()).value == b"1"
+        await reader.commit()
         await client.create_topic("pattern-two")
         await produce("pattern-two", [Record(now_ms(), None, b"2", [])])
         assert (await reader.getone()).value == b"2"

@@ -23,7 +23,7 @@ class Teller(ConsumerRebalanceListener):
 async def main():
     leaving = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leaving.set)
-    session = {"session_timeout_ms": 2000, "heartbeat_interval_ms": 200, "metadata_max_age_ms": 300}
+    session = {"session_timeout_ms": 6000, "heartbeat_interval_ms": 300, "metadata_max_age_ms": 300}
     async with consumer(GROUP, max_poll_records=1, **session, **CONFIG) as reader:
         reader.subscribe([TOPIC], listener=Teller())
         while not leaving.is_set():

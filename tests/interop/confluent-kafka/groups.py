@@ -99,7 +99,7 @@ def metadata_that_is_too_long_is_refused():
 @check
 def a_commit_of_an_old_generation_is_refused():
     create_topic("generation-topic")
-    reader = consumer("generation", session_timeout_ms=2000, heartbeat_interval_ms=200)
+    reader = consumer("generation", session_timeout_ms=6000, heartbeat_interval_ms=300)
     reader.subscribe(["generation-topic"])
     eventually(lambda: reader.poll(0.1) is None and reader.assignment(), "it has joined")
     stranger = consumer("generation")
@@ -133,6 +133,7 @@ def a_group_follows_topics_by_pattern():
     reader.subscribe(["^pattern-.*"])
     produce("pattern-one", [Record(now_ms(), None, b"1", [])])
     assert reader.poll(30).value() == b"1"
+    reader.commit(asynchronous=False)
     create_topic("pattern-two")
     produce("pattern-two", [Record(now_ms(), None, b"2", [])])
     deadline = time.monotonic() + 30

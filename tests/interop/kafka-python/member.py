@@ -9,6 +9,11 @@ from kafka import ConsumerRebalanceListener, OffsetAndMetadata
 
 GROUP, TOPIC = sys.argv[2:4]
 CONFIG = dict(flag.split("=") for flag in sys.argv[4:])
+SESSION = {"session_timeout_ms": 6000, "heartbeat_interval_ms": 300, "metadata_max_age_ms": 300}
+
+
+class Leave(Exception):
+    """It was asked to leave."""
 
 
 class Teller(ConsumerRebalanceListener):
@@ -22,18 +27,23 @@ class Teller(ConsumerRebalanceListener):
         told({"assignment": [partition.partition for partition in self.reader.assignment()]})
 
 
+def leave(*_):
+    raise Leave
+
+
 def main():
-    leaving = []
-    signal.signal(signal.SIGTERM, lambda *_: leaving.append(True))
-    session = {"session_timeout_ms": 2000, "heartbeat_interval_ms": 200, "metadata_max_age_ms": 300}
-    reader = consumer(GROUP, max_poll_records=1, **session, **CONFIG)
+    reader = consumer(GROUP, max_poll_records=1, **SESSION, **CONFIG)
     reader.subscribe([TOPIC], listener=Teller(reader))
-    while not leaving:
-        for partition, records in reader.poll(100).items():
-            for record in records:
-                reader.commit({partition: OffsetAndMetadata(record.offset + 1, "", -1)})
-                told({"record": record.value.decode()})
-    reader.close(autocommit=False)
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        while True:
+            # Long enough for a rebalance: one that a short poll cuts off in the middle, kafka-python forgets.
+            for partition, records in reader.poll(30_000).items():
+                for record in records:
+                    reader.commit({partition: OffsetAndMetadata(record.offset + 1, "", -1)})
+                    told({"record": record.value.decode()})
+    except Leave:
+        reader.close(autocommit=False)
 
 
 main()

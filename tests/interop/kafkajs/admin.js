@@ -39,7 +39,8 @@ async function topicsThatCanNotBeAreRefused(admin) {
   await assert.rejects(create({ topic: 'none', numPartitions: 0 }), isType('INVALID_PARTITIONS'))
   const configEntries = [{ name: 'retention.ms', value: 'soon' }]
   await assert.rejects(create({ topic: 'soon', configEntries }), isType('INVALID_CONFIG'))
-  assert.strictEqual(await admin.createTopics({ topics: [{ topic: 'validated' }], validateOnly: true }), true)
+  const validateOnly = { topics: [{ topic: 'validated' }], validateOnly: true, waitForLeaders: false }
+  assert.strictEqual(await admin.createTopics(validateOnly), true)
   assert(!(await admin.listTopics()).includes('validated'))
 }
 
@@ -73,6 +74,7 @@ async function configsAreDescribedAndAltered(admin) {
 async function theBeginningOfAPartitionIsDeleted(admin) {
   await createTopic(SERVER, 'cut')
   await produce(SERVER, 'cut', numbered(10))
+  same(await admin.fetchTopicOffsets('cut'), [{ partition: 0, offset: '10', high: '10', low: '0' }])
   await admin.deleteTopicRecords({ topic: 'cut', partitions: [{ partition: 0, offset: '4' }] })
   same(await admin.fetchTopicOffsets('cut'), [{ partition: 0, offset: '10', high: '10', low: '4' }])
   await admin.deleteTopicRecords({ topic: 'cut', partitions: [{ partition: 0, offset: '-1' }] })
@@ -97,7 +99,7 @@ async function groupsAreListedDescribedAndDeleted(admin) {
   assert.match(described[0].members[0].clientHost, /127\.0\.0\.1/)
   await assert.rejects(() => admin.deleteGroups(['seen']), isType('NON_EMPTY_GROUP'))
   await member.leave()
-  same((await admin.describeGroups(['seen'])).groups[0].state, 'Empty')
+  assert.strictEqual((await admin.describeGroups(['seen'])).groups[0].state, 'Empty')
   await admin.deleteGroups(['seen'])
   assert(!(await admin.listGroups()).groups.some(group => group.groupId === 'seen'))
 }

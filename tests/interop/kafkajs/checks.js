@@ -50,11 +50,14 @@ const same = (found, expected) => {
 
 /** A member of a group in a process of its own, which a kill -9 can hit: member.js. */
 class Member {
+  static started = []
+
   constructor(...args) {
     this.assignment = null
     this.records = []
     const script = path.join(__dirname, 'member.js')
     this.process = spawn(process.execPath, [script, SERVER, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    Member.started.push(this.process)
     this.ended = new Promise(resolve => this.process.on('exit', (code, signal) => resolve(signal ?? code)))
     readline.createInterface({ input: this.process.stdout }).on('line', line => {
       const event = JSON.parse(line)
@@ -102,6 +105,7 @@ const run = async checks => {
   const chosen = checks.filter(check => NAMED.length === 0 || NAMED.includes(check.name))
   assert(chosen.length > 0, `no such check: ${NAMED}`)
   const failures = (await Promise.all(chosen.map(runOne))).filter(Boolean)
+  Member.started.forEach(member => member.kill('SIGKILL'))
   console.error(failures.join(''))
   console.log(`${chosen.length - failures.length} passed, ${failures.length} failed`)
   process.exit(failures.length > 0 ? 1 : 0)

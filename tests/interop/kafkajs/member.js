@@ -6,7 +6,7 @@ const [server, groupId, topic] = process.argv.slice(2)
 const tell = event => process.stdout.write(JSON.stringify(event) + '\n')
 
 const main = async () => {
-  const session = { sessionTimeout: 2000, heartbeatInterval: 200, maxWaitTimeInMs: 100, metadataMaxAge: 300 }
+  const session = { sessionTimeout: 6000, heartbeatInterval: 300, maxWaitTimeInMs: 100, metadataMaxAge: 300 }
   const consumer = kafka(server).consumer({ groupId, ...session })
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     tell({ assignment: payload.memberAssignment[topic] ?? [] })
