@@ -77,7 +77,8 @@ fn asked_for(
         ..Default::default()
     };
     // Who asks by id leaves the name null, or empty as Kafka's own admin client does.
-    let by_id = asked.name.is_none() || (context.version >= 12 && asked.topic_id != Uuid::default());
+    let by_id =
+        asked.name.is_none() || (context.version >= 12 && asked.topic_id != Uuid::default());
     let topic = match asked.name.as_deref() {
         Some(name) if !by_id => match broker.topic_named(name) {
             Ok(None) => auto_create(context, request, name),
