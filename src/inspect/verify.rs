@@ -88,7 +88,11 @@ struct Listing {
 
 impl Listing {
     fn of(place: &Place) -> Result<Self> {
-        let mut all = place.storage.list(&place.dir)?;
+        let mut all = match place.storage.list(&place.dir) {
+            // A partition of Kafka's own topics is listed before it has a directory.
+            Err(error) if error.is_not_found() && place.partition.topic.is_internal() => Vec::new(),
+            listed => listed?,
+        };
         all.sort_by(|a, b| a.name.cmp(&b.name));
         let (files, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|entry| entry.kind == Kind::File);
