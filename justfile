@@ -51,7 +51,7 @@ man:
     mkdir -p man completions
     rm -f man/*.1
     for page in "" "topic" "topic create" "topic list" "topic describe" "topic alter" "topic delete" \
-        "produce" "consume" "log" "log verify" "completions" "man"; do \
+        "produce" "consume" "serve" "log" "log verify" "completions" "man"; do \
         cargo run --locked --quiet -- man $page > "man/runnel${page:+-${page// /-}}.1"; \
     done
     cargo run --locked --quiet -- completions bash > completions/runnel.bash

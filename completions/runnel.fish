@@ -36,6 +36,7 @@ complete -c runnel -n "__fish_runnel_needs_command" -s V -l version -d 'Print ve
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "topic" -d 'Make, list, describe, change and delete topics'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append records to a topic'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print the records of topics'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "serve" -d 'Serve the directory to Kafka clients'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "man" -d 'Print a man page'
@@ -169,6 +170,20 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -l trust-dir -d '
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -s l -l listen -d 'Where to listen; port 0 lets the system pick one [default: 127.0.0.1:9092]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -l advertise -d 'What clients are told to connect to, where it is not what is listened on' -r
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -l addr-file -d 'Write HOST:PORT of the first listener to a file, once it answers' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -s c -l config -d 'A broker setting, in Kafka\'s names' -r
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -l metrics -d 'Answer Prometheus there, under /metrics' -r
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -l ephemeral -d 'Serve a directory that is made for it and removed afterwards; nothing is synced'
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

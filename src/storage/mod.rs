@@ -15,6 +15,7 @@
 
 mod directory;
 mod lock;
+mod real_file;
 pub mod sim;
 mod slice;
 mod watch;

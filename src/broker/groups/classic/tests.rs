@@ -46,7 +46,7 @@ const NEW: As<'static> =
     As { version: 3, id: "", instance: None, protocols: &[("range", "m"), ("roundrobin", "m")] };
 
 fn take<T>(waiting: &Waiting<T>) -> Option<T> {
-    waiting.lock().unwrap().take()
+    waiting.lock().expect("nobody panicked").take()
 }
 
 fn told<T>(waiting: &Waiting<T>) -> T {
@@ -56,7 +56,7 @@ fn told<T>(waiting: &Waiting<T>) -> T {
 fn slot<T: Send + 'static>() -> (Waiting<T>, Box<dyn FnOnce(T) + Send>) {
     let waiting: Waiting<T> = Arc::default();
     let filled = Arc::clone(&waiting);
-    (waiting, Box::new(move |answer| *filled.lock().unwrap() = Some(answer)))
+    (waiting, Box::new(move |answer| *filled.lock().expect("nobody panicked") = Some(answer)))
 }
 
 impl Ground {

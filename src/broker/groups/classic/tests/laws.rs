@@ -189,7 +189,7 @@ impl World {
                 assert!(assigned || is_empty || seat.id.starts_with("static"), "another's work");
             }
         }
-        self.abandoned.retain(|waiting| waiting.lock().unwrap().is_none());
+        self.abandoned.retain(|waiting| waiting.lock().expect("nobody panicked").is_none());
     }
 
     fn check(&self) {

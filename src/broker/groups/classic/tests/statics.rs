@@ -79,7 +79,7 @@ fn a_record_brings_a_group_back() {
     let record = ground.group.to_record();
     let mut bytes = Vec::new();
     record.write(&mut bytes);
-    let read = crate::protocol::group_records::GroupMetadataValue::read(&bytes).unwrap();
+    let read = crate::protocol::group_records::GroupMetadataValue::read(&bytes).expect("a value");
     assert_eq!(read, record);
     let now = Now { wall_ms: 5, steady_ms: 500 };
     let group = ClassicGroup::from_record(read, now);
