@@ -276,3 +276,44 @@ fn check_partitions(partitions: i32) -> Result<()> {
 fn metric_name(name: &TopicName) -> String {
     name.as_str().replace('.', "_")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::broker::{Access, Home};
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn many_are_made_and_deleted_at_once() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let home = Home::open_path(dir.path(), Access::Write, true, "test").expect("opens");
+        let broker = Broker::new(home, Arc::new(SystemClock));
+        let new = |name: &str, partitions| NewTopic {
+            name: name.parse().expect("a name"),
+            partitions,
+            configs: BTreeMap::new(),
+        };
+        let wanted = [new("a", 20), new("b.c", 1), new("b_c", 1), new("a", 1), new("d", 0)];
+        let made = broker.create_topics(&wanted).expect("makes");
+        assert!(matches!(
+            made.as_slice(),
+            [
+                Ok(_),
+                Ok(_),
+                Err(Error::Collides { .. }),
+                Err(Error::TopicExists(_)),
+                Err(Error::Partitions(_))
+            ]
+        ));
+        let topic = broker.topic(&wanted[0].name).expect("is there");
+        let facts = broker.describe(&topic).expect("describes");
+        assert_eq!(facts.iter().map(|facts| facts.segments).sum::<usize>(), 20);
+        let names: Vec<_> = wanted.iter().take(3).map(|new| new.name.clone()).collect();
+        let deleted = broker.delete_topics(&names).expect("deletes");
+        assert!(deleted.files.is_ok());
+        assert!(matches!(deleted.topics.as_slice(), [Ok(()), Ok(()), Err(Error::NoSuchTopic(_))]));
+        assert!(broker.topics().expect("reads").is_empty());
+    }
+}

@@ -93,3 +93,36 @@ impl Broker {
         self.log(&topic, partition)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Access, Home};
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn partitions_are_there_before_their_directories() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let open = |access| {
+            let home = Home::open_path(dir.path(), access, true, "test").expect("opens");
+            Broker::new(home, Arc::new(SystemClock))
+        };
+        let server = open(Access::Serve);
+        let topic = server.internal_topic(InternalTopic::ConsumerOffsets).expect("is entered");
+        assert_eq!((topic.partitions, topic.config.cleanup_policy.compact), (50, true));
+        let read = |broker: &Broker| {
+            let facts = broker.describe(&topic).expect("describes");
+            (facts.len(), facts.iter().map(|facts| facts.segments).sum::<usize>())
+        };
+        assert_eq!(read(&server), (50, 0));
+        let log = server.internal_log(InternalTopic::ConsumerOffsets, 7).expect("is made");
+        log.open_to_append(0).expect("may be written");
+        assert_eq!(read(&server), (50, 1));
+        assert_eq!(read(&open(Access::Read)), (50, 1));
+        let logs = dir.path().join("log");
+        let directories = std::fs::read_dir(logs).expect("lists").flatten();
+        let made = directories.filter(|entry| entry.path().is_dir()).count();
+        assert_eq!(made, 1);
+        server.close().expect("closes");
+    }
+}

@@ -55,3 +55,32 @@ impl Broker {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::broker::{Access, Home};
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn no_id_is_given_twice() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let open = || {
+            let home = Home::open_path(dir.path(), Access::Serve, true, "test").expect("opens");
+            Broker::new(home, Arc::new(SystemClock))
+        };
+        let first = open();
+        let ids: Vec<_> =
+            (0..=BLOCK_IDS).map(|_| first.next_producer_id().expect("an id")).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        drop(first);
+        let second = open();
+        assert_eq!(second.next_producer_id().expect("an id"), 2 * BLOCK_IDS);
+        second.producer_id_in_use(2 * BLOCK_IDS).expect("is below");
+        assert_eq!(second.next_producer_id().expect("an id"), 2 * BLOCK_IDS + 1);
+        second.producer_id_in_use(7777).expect("is noted");
+        assert_eq!(second.next_producer_id().expect("an id"), 7778);
+    }
+}

@@ -161,15 +161,32 @@ impl Broker {
     }
 
     fn adopt(&self, only: Option<&TopicName>) -> Result<()> {
-        self.catalog.change(&self.home, |catalog| {
+        let adopted = self.catalog.change(&self.home, |catalog| {
             // As it is by now: another process may have taken it in, or deleted it.
             let mut topics = self.adoptable_topics(catalog)?;
             topics.retain(|name, _| only.is_none_or(|only| only == name));
             for topic in topics.values_mut().filter(|topic| topic.id == NO_ID) {
                 topic.id = random_id()?;
             }
-            self.enter_topics(catalog, topics)
-        })
+            let adopted: Vec<TopicName> = topics.keys().cloned().collect();
+            self.enter_topics(catalog, topics)?;
+            Ok(adopted)
+        })?;
+        adopted.iter().try_for_each(|name| self.keep_producer_ids_of(name))
+    }
+
+    /// Keeps the ids that producers of a topic have from being given to others.
+    fn keep_producer_ids_of(&self, name: &TopicName) -> Result<()> {
+        let topic = self.topic(name)?;
+        for partition in 0..topic.partitions {
+            let log = self.log(&topic, partition)?;
+            let producers = log.producers(self.clock.now_ms());
+            let producers = producers.map_err(|error| Error::of_log("read", &log, error))?;
+            if let Some(last) = producers.last() {
+                self.producer_id_in_use(last.producer_id)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -99,6 +99,14 @@ impl Cluster {
         self.broker.create_topic(new)
     }
 
+    /// Makes topics, and tells of each what became of it; one change, however many they are.
+    ///
+    /// # Errors
+    /// As [`Broker::create_topics`] says.
+    pub fn create_topics(&self, new: &[NewTopic]) -> Result<Vec<Result<TopicInfo>>> {
+        self.broker.create_topics(new)
+    }
+
     /// Changes a topic's configs and adds partitions.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! What a call leaves on disk: [`PartitionLog::append`] has written the batch, and published it
 //! to every process of this machine; [`PartitionLog::sync`] has made it durable.
 
+mod aborted;
 mod append;
 pub mod checkpoint;
 pub mod control;
@@ -38,6 +39,7 @@ mod waking;
 mod walk;
 mod writer;
 
+pub use aborted::AbortedTransaction;
 pub use append::Appended;
 pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, Owned, PartitionLog, Place};

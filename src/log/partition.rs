@@ -113,9 +113,9 @@ impl Place {
         let path = super::segment::path_in(log_dir, file);
         let mut offsets = checkpoint::read_offsets(&*self.storage, &path)?;
         let before = offsets.insert(self.partition.clone(), offset);
-        // A recovery point that is not there is 0.
-        let is_fresh = before.is_none() && offset == Offset::ZERO && file == RECOVERY_POINTS;
-        if before == Some(offset) || is_fresh {
+        // A recovery point that is not there is 0, and none need be durable. A log start must be, and
+        // one that is in the file already may not be yet: its writer may have died before the sync.
+        if file == RECOVERY_POINTS && before.unwrap_or_default() == offset {
             return Ok(());
         }
         Ok(checkpoint::write_offsets(&*self.storage, &path, &offsets)?)

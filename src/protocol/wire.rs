@@ -154,7 +154,7 @@ impl Nullable for String {
 }
 
 /// The start of a text, whole characters.
-pub(super) fn at_most(text: &str, bytes_max: usize) -> &str {
+pub(crate) fn at_most(text: &str, bytes_max: usize) -> &str {
     let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {
         end -= 1;

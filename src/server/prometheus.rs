@@ -51,7 +51,7 @@ async fn answer(stream: &TcpStream, node: &Node) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    let (status, body) = match request.split(|byte| byte.is_ascii_whitespace()).nth(1) {
+    let (status, body) = match request.split(u8::is_ascii_whitespace).nth(1) {
         Some(b"/metrics" | b"/") if request.starts_with(b"GET ") => ("200 OK", node.exposition()),
         _ => ("404 Not Found", "GET /metrics\n".to_owned()),
     };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -23,6 +23,9 @@ const THREADS_MAX: usize = 8;
 
 /// Bytes of requests that may be in memory at once, unless `queued.max.request.bytes` says so.
 const QUEUED_BYTES_MAX: usize = 64 << 20;
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
 
 /// For ever, as far as a timer goes.
 const IDLE_MAX: Duration = Duration::from_secs(365 * 86_400);
@@ -153,7 +156,7 @@ impl Server {
         let bound = self.runtime.block_on(async {
             let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
             for address in lookup_host((listen.host.as_str(), listen.port)).await? {
-                match TcpListener::bind(address).await {
+                match listen_at(address) {
                     Ok(listener) => {
                         let address = listener.local_addr()?;
                         return Ok((listener, address));
@@ -204,6 +207,17 @@ impl Server {
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         Ok(self.node.close()?)
     }
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // So that a server can follow another at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// What clients are told: what was asked for, with the port that the system picked.

@@ -193,10 +193,10 @@ impl Lab {
     /// What happens between two windows. A failure of any of it is no matter.
     fn between(&mut self, number: usize) -> Result<()> {
         self.look()?;
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let _ = self.insist(number, PartitionLog::close)?;
         }
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let before = self.next + -3;
             if let Ok(start) =
                 self.insist(number, |log, now_ms| log.delete_records(before, now_ms))?

@@ -14,7 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::filter::regex_cause;
 use crate::cli::sink::print;
-use crate::cluster::{Cluster, Error, NewTopic};
+use crate::cluster::{Cluster, Error, NewTopic, TopicInfo};
 use crate::model::TopicName;
 
 /// The commands on topics.
@@ -134,18 +134,19 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
     let configs: BTreeMap<_, _> = args.config.iter().cloned().collect();
     let names = topic_names(&args.names)?;
     let cluster = context.open_to_write()?;
-    for name in names {
-        let new =
-            NewTopic { name: name.clone(), partitions: args.partitions, configs: configs.clone() };
-        match cluster.create_topic(&new) {
-            Ok(topic) => {
-                context.note(&format!("made topic {name} with {} partitions", topic.partitions));
+    let new = |name| NewTopic { name, partitions: args.partitions, configs: configs.clone() };
+    let new: Vec<_> = names.into_iter().map(new).collect();
+    let mut failed = None;
+    for made in cluster.create_topics(&new)? {
+        match made {
+            Ok(TopicInfo { name, partitions, .. }) => {
+                context.note(&format!("made topic {name} with {partitions} partitions"));
             }
             Err(Error::TopicExists(_)) if args.if_not_exists => {}
-            Err(error) => return Err(config_error(error)),
+            Err(error) => failed = failed.or(Some(config_error(error))),
         }
     }
-    Ok(Status::Done)
+    failed.map_or(Ok(Status::Done), Err)
 }
 
 /// A config that Kafka does not have is wrong usage.

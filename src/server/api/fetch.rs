@@ -20,10 +20,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Context, Session, errors};
 use crate::broker::TopicInfo;
-use crate::log::{self, Chunk, Cursor, Listener, PartitionLog};
+use crate::log::{self, Chunk, Cursor, Listener, PartitionLog, View};
 use crate::model::{Offset, Uuid};
 use crate::protocol::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, PartitionData,
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    FetchableTopicResponse, PartitionData,
 };
 use crate::protocol::{ErrorCode, Records};
 use crate::server::node::Node;
@@ -211,6 +212,10 @@ impl Fetch {
             // More stands in a later segment, or would not fit: nothing to wait for.
             fetched.is_enough |= cursor.offset < bound;
         }
+        if self.is_read_committed {
+            data.aborted_transactions =
+                Some(aborted(log, &view, offset, cursor.offset.min(bound)).map_err(of_log)?);
+        }
         data.records = Some(Records::Elsewhere(len));
         fetched.bytes += len;
         fetched.files.push(FilePart { file: chunk.file, position: chunk.position, len });
@@ -279,6 +284,21 @@ impl AskedTopic {
 fn stable_bytes(chunk: &Chunk, bound: Offset) -> usize {
     let stable = chunk.batches().take_while(|batch| batch.base_offset() < bound);
     stable.map(|batch| batch.size_in_bytes()).sum()
+}
+
+/// The transactions whose records in a range the client is to leave out.
+fn aborted(
+    log: &PartitionLog,
+    view: &View,
+    from: Offset,
+    to: Offset,
+) -> log::Result<Vec<AbortedTransaction>> {
+    let found = log.aborted_transactions(view, from, to)?;
+    let told = found.into_iter().map(|aborted| AbortedTransaction {
+        producer_id: aborted.producer_id,
+        first_offset: aborted.first_offset.0,
+    });
+    Ok(told.collect())
 }
 
 impl Fetched {

@@ -4,6 +4,8 @@
 //! and must not wait for anything but the engine: one whose answer has to wait (for a sync, for
 //! records, for the members of a group) gives a future.
 
+#[cfg(test)]
+mod admin_tests;
 mod alter_configs;
 pub(super) mod api_versions;
 mod create_partitions;

@@ -49,7 +49,7 @@ impl Joining<'_> {
     /// An id for who has none: by it, people tell members apart.
     fn new_member_id(&self) -> Result<String, ErrorCode> {
         let name = self.instance().unwrap_or(self.client.id);
-        let name = &name[..name.floor_char_boundary(limits::MEMBER_NAME_BYTES_MAX)];
+        let name = crate::protocol::wire::at_most(name, limits::MEMBER_NAME_BYTES_MAX);
         let id = Uuid::random().map_err(|_| ErrorCode::UnknownServerError)?;
         Ok(format!("{name}-{}", hyphenated(id)))
     }
