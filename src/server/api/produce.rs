@@ -112,7 +112,8 @@ impl Work<'_> {
     ) -> Result<(Arc<PartitionLog>, Produced), Refused> {
         let node = self.context.node;
         let log = node.broker.log(topic, data.index).map_err(|error| errors::of_broker(&error))?;
-        let Some(Records::Here(mut bytes)) = data.records else {
+        let Some(Records::Here(mut bytes)) = data.records.filter(|records| !records.is_empty())
+        else {
             return Err(ErrorCode::InvalidRecord.into());
         };
         let header = facts_of(&bytes)?;
