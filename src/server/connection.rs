@@ -121,8 +121,12 @@ impl Connection<'_> {
         loop {
             match self.next_event(&mut stopping).await? {
                 Event::Request(frame) => {
-                    self.request(frame)?;
-                    self.requests_at_hand()?;
+                    let done = self.request(frame).and_then(|()| self.requests_at_hand());
+                    if done.is_err() {
+                        // Those before it were good, and are answered.
+                        self.flush().await?;
+                    }
+                    done?;
                 }
                 Event::Answer(output) => self.answer(output)?,
                 Event::End => return Ok(()),
