@@ -9,6 +9,9 @@ use rustix::fs::{self, AtFlags};
 use super::directory::{Reading, stat};
 use super::{Error, File, LockKind, LockRange, Metadata, Result, Slice, Wait};
 
+/// Bytes that are read rather than mapped: to make, touch and remove a map costs as much.
+const COPIED_BYTES_MAX: usize = 8 << 10;
+
 /// A regular file that is open.
 #[derive(Debug)]
 pub(super) struct RealFile {
@@ -80,7 +83,7 @@ impl File for RealFile {
 
     fn slice(&self, position: u64, len: usize) -> Result<Slice> {
         match self.reading {
-            Reading::Maps if len > 0 => {
+            Reading::Maps if len > COPIED_BYTES_MAX => {
                 // A map may reach past the end of the file, where touching it is fatal.
                 if self.metadata()?.len < position.saturating_add(len as u64) {
                     return Err(self.error("read", io::ErrorKind::UnexpectedEof));

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -29,6 +30,9 @@ use crate::protocol::fetch::{
 use crate::protocol::{ErrorCode, Records};
 use crate::server::node::Node;
 use crate::server::outgoing::{FilePart, Output};
+
+/// Bytes of records that go with the response's own, in one call; more are sent from the file.
+const INLINE_BYTES_MAX: usize = 8 << 10;
 
 /// Positions that a connection remembers between its fetches.
 const POSITIONS_MAX: usize = 10_000;
@@ -216,9 +220,13 @@ impl Fetch {
             data.aborted_transactions =
                 Some(aborted(log, &view, offset, cursor.offset.min(bound)).map_err(of_log)?);
         }
-        data.records = Some(Records::Elsewhere(len));
         fetched.bytes += len;
-        fetched.files.push(FilePart { file: chunk.file, position: chunk.position, len });
+        data.records = Some(if len <= INLINE_BYTES_MAX {
+            Records::Here(BytesMut::from(&chunk.bytes()[..len]))
+        } else {
+            fetched.files.push(FilePart { file: chunk.file, position: chunk.position, len });
+            Records::Elsewhere(len)
+        });
         Ok(data)
     }
 
