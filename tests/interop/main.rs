@@ -19,6 +19,12 @@ fn kcat() {
     Served::start().run(&Client { scripts: &["kcat/kcat.sh"], corpus: None });
 }
 
+/// What breaks naive brokers, sent by hand.
+#[test]
+fn traps() {
+    Served::start().run(&Client { scripts: &["traps/records.py"], corpus: None });
+}
+
 #[test]
 fn confluent_kafka() {
     let scripts =
