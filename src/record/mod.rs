@@ -23,6 +23,6 @@ pub use header::{
 };
 pub use records::Records;
 pub use types::{Header, Headers, HeadersIter, Record};
-pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordRules};
+pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordFault, RecordRules};
 
 pub use crate::model::{Compression, TimestampType};

@@ -109,14 +109,34 @@ pub enum InvalidBatch {
     /// The log's time in a topic that wants the producer's.
     #[error("timestamp type LogAppendTime is the topic's to set, not the producer's")]
     TimestampType,
-    /// One record breaks a rule.
-    #[error("record {index} of the batch: {error}")]
-    Record {
-        /// Its place in the batch, from 0.
-        index: usize,
-        /// The rule.
-        error: InvalidRecord,
-    },
+    /// Records break a rule.
+    #[error("{}", first_of(.0))]
+    Records(Vec<RecordFault>),
+}
+
+/// A record of a batch that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordFault {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// The rule.
+    pub error: InvalidRecord,
+}
+
+/// Records of one batch that are told of by name; more are refused with it all the same.
+const RECORD_FAULTS_MAX: usize = 10_000;
+
+fn first_of(faults: &[RecordFault]) -> String {
+    match faults {
+        [] => "no record".to_owned(),
+        [fault] => format!("record {} of the batch: {}", fault.index, fault.error),
+        [fault, ..] => format!(
+            "{} records of the batch, the first of them record {}: {}",
+            faults.len(),
+            fault.index,
+            fault.error
+        ),
+    }
 }
 
 /// What a walk through a batch has shown.
@@ -153,7 +173,7 @@ impl RecordRules {
     /// Checks a batch as a client sent it, its crc and every record.
     ///
     /// # Errors
-    /// The first rule that it breaks.
+    /// The first rule that it breaks; of the rules for records, every record that breaks one.
     pub fn check_batch(
         &self,
         batch: &Batch<'_>,
@@ -166,15 +186,22 @@ impl RecordRules {
             offset_delta_of_max_timestamp: batch.last_offset_delta(),
             is_in_sequence: true,
         };
+        let mut faults = Vec::new();
         for (index, record) in batch.records(scratch)?.enumerate() {
             let record = record?;
-            self.check_key_and_timestamp(&record, now_ms)
-                .map_err(|error| InvalidBatch::Record { index, error })?;
+            if let Err(error) = self.check_key_and_timestamp(&record, now_ms)
+                && faults.len() < RECORD_FAULTS_MAX
+            {
+                faults.push(RecordFault { index, error });
+            }
             facts.is_in_sequence &= usize::try_from(record.offset) == Ok(index);
             if record.timestamp > facts.max_timestamp {
                 facts.max_timestamp = record.timestamp;
                 facts.offset_delta_of_max_timestamp = index as i32;
             }
+        }
+        if !faults.is_empty() {
+            return Err(InvalidBatch::Records(faults));
         }
         Ok(facts)
     }
@@ -296,7 +323,9 @@ mod tests {
         let keyless = rules.check_record(&record(NOW_MS), NOW_MS);
         assert_eq!(keyless, Err(InvalidRecord::KeyRequired));
         let error = InvalidRecord::KeyRequired;
-        assert_eq!(check(&rules, &batch(&[NOW_MS])), Err(InvalidBatch::Record { index: 0, error }));
+        let fault = |index| RecordFault { index, error: error.clone() };
+        let refused = InvalidBatch::Records(vec![fault(0), fault(1)]);
+        assert_eq!(check(&rules, &batch(&[NOW_MS, NOW_MS])), Err(refused), "all of them");
     }
 
     #[test]

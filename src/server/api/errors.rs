@@ -3,7 +3,7 @@
 use crate::broker::{self, ProduceError};
 use crate::log;
 use crate::protocol::ErrorCode;
-use crate::record::{CorruptBatch, InvalidBatch, InvalidRecord};
+use crate::record::{CorruptBatch, InvalidBatch, InvalidRecord, RecordFault};
 
 /// The code of an error of the engine.
 pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
@@ -37,7 +37,7 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
 }
 
 /// The code of a batch that was not appended.
-pub(super) const fn of_produce(error: &ProduceError) -> ErrorCode {
+pub(super) fn of_produce(error: &ProduceError) -> ErrorCode {
     match error {
         ProduceError::NotOneBatch => ErrorCode::InvalidRecord,
         ProduceError::Invalid(error) => of_batch(error),
@@ -46,19 +46,21 @@ pub(super) const fn of_produce(error: &ProduceError) -> ErrorCode {
     }
 }
 
-const fn of_batch(error: &InvalidBatch) -> ErrorCode {
+fn of_batch(error: &InvalidBatch) -> ErrorCode {
     match error {
         InvalidBatch::Corrupt(CorruptBatch::Crc { .. } | CorruptBatch::BatchLength { .. }) => {
             ErrorCode::CorruptMessage
         }
         InvalidBatch::TooLarge { .. } => ErrorCode::MessageTooLarge,
-        InvalidBatch::TimestampType
-        | InvalidBatch::Record { error: InvalidRecord::Timestamp { .. }, .. } => {
+        InvalidBatch::TimestampType => ErrorCode::InvalidTimestamp,
+        // Source: Kafka's `LogValidator.processRecordErrors`.
+        InvalidBatch::Records(faults) if faults.iter().any(is_of_time) => {
             ErrorCode::InvalidTimestamp
-        }
-        InvalidBatch::Record { error: InvalidRecord::TooLarge { .. }, .. } => {
-            ErrorCode::MessageTooLarge
         }
         _ => ErrorCode::InvalidRecord,
     }
+}
+
+const fn is_of_time(fault: &RecordFault) -> bool {
+    matches!(fault.error, InvalidRecord::Timestamp { .. })
 }

@@ -22,7 +22,7 @@ use crate::protocol::produce::{
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use crate::protocol::{ErrorCode, Records};
-use crate::record::{Batch, Compression, Decompressor, Frame, InvalidBatch};
+use crate::record::{Batch, Compression, Decompressor, Frame, InvalidBatch, RecordFault};
 use crate::server::outgoing::Output;
 
 /// From this version on a batch may be compressed with zstd. Source: KIP-110.
@@ -164,35 +164,37 @@ fn facts_of(bytes: &[u8]) -> Result<HeaderFacts, Refused> {
 struct Refused {
     error: ErrorCode,
     message: Option<String>,
-    record: Option<(usize, String)>,
+    records: Vec<BatchIndexAndErrorMessage>,
 }
 
 impl From<ErrorCode> for Refused {
     fn from(error: ErrorCode) -> Self {
-        Self { error, message: None, record: None }
+        Self { error, message: None, records: Vec::new() }
     }
 }
 
 impl Refused {
     fn of(error: &ProduceError) -> Self {
-        let record = match error {
-            ProduceError::Invalid(InvalidBatch::Record { index, error }) => {
-                Some((*index, error.to_string()))
-            }
-            _ => None,
+        let faults: &[RecordFault] = match error {
+            ProduceError::Invalid(InvalidBatch::Records(faults)) => faults,
+            _ => &[],
         };
-        Self { error: errors::of_produce(error), message: Some(error.to_string()), record }
+        let records = faults.iter().map(|fault| BatchIndexAndErrorMessage {
+            batch_index: i32::try_from(fault.index).unwrap_or(i32::MAX),
+            batch_index_error_message: Some(fault.error.to_string()),
+        });
+        Self {
+            error: errors::of_produce(error),
+            message: Some(error.to_string()),
+            records: records.collect(),
+        }
     }
 
     fn response(self, index: i32) -> PartitionProduceResponse {
-        let record_errors = self.record.into_iter().map(|(index, message)| {
-            let batch_index = i32::try_from(index).unwrap_or(i32::MAX);
-            BatchIndexAndErrorMessage { batch_index, batch_index_error_message: Some(message) }
-        });
         PartitionProduceResponse {
             index,
             error_code: self.error.code(),
-            record_errors: record_errors.collect(),
+            record_errors: self.records,
             error_message: self.message,
             ..Default::default()
         }
