@@ -30,6 +30,11 @@ bench *options:
     cargo build --locked --release
     benches/against-cat {{options}}
 
+# What the server costs under librdkafka (needs librdkafka-dev)
+bench-serve *options:
+    cargo build --locked --release
+    benches/serve {{options}}
+
 # Licences, bans and sources of every dependency (needs cargo-deny)
 deny:
     cargo deny --locked check licenses bans sources
