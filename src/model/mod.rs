@@ -7,6 +7,7 @@ mod names;
 mod offset;
 mod partitioner;
 mod timestamp;
+mod unique;
 mod uuid;
 
 pub use compression::{Compression, UnknownCompression};
@@ -15,4 +16,5 @@ pub use names::{InvalidTopicName, TopicName, TopicPartition};
 pub use offset::Offset;
 pub use partitioner::{murmur2, partition_for_key};
 pub use timestamp::{TimestampType, UnknownTimestampType};
+pub use unique::each_once;
 pub use uuid::Uuid;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use runnel::protocol::api_versions::ApiVersionsRequest;
+use runnel::protocol::metadata::{MetadataRequest, MetadataRequestTopic};
 use runnel::protocol::{ApiKey, Request};
 
 use crate::ask;
@@ -250,6 +251,20 @@ fn idle_connections_are_closed() {
     let mut client = server.connect();
     ask!(client, ApiVersions, versions_request());
     assert!(client.is_closed());
+    server.is_well();
+    server.stop();
+}
+
+#[test]
+fn what_is_asked_for_many_times_is_told_once() {
+    let world = World::new();
+    world.topic("t", 50, &[]);
+    let server = world.serve(&[]);
+    let name = Some("t".to_owned());
+    let topics = vec![MetadataRequestTopic { name, ..Default::default() }; 50_000];
+    let request = MetadataRequest { topics: Some(topics), ..Default::default() };
+    let response = ask!(server.connect(), Metadata, request);
+    assert_eq!(response.topics.len(), 1, "the answer would be fifty times the question");
     server.is_well();
     server.stop();
 }

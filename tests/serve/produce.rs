@@ -64,7 +64,7 @@ fn refusals_have_kafkas_codes() {
     for (batch, error) in [
         (&damaged[..], ErrorCode::CorruptMessage),
         (&two[..], ErrorCode::InvalidRecord),
-        (&[][..], ErrorCode::CorruptMessage),
+        (&[][..], ErrorCode::InvalidRecord),
         (&batch(&[&large], None)[..], ErrorCode::MessageTooLarge),
     ] {
         let refused = produce(&mut client, "t", 1, batch);

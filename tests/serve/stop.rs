@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use runnel::protocol::{ApiKey, Response};
+use bytes::Bytes;
+use runnel::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
+use runnel::protocol::{ApiKey, Request, Response};
 
 use crate::support::World;
 use crate::words::{FETCH, batch, fetch_request, make_topic, produce, read_all, values};
@@ -45,4 +47,35 @@ fn it_leaves_what_kafka_leaves() {
     let server = world.serve(&[]);
     assert_eq!(read_all(&mut server.connect(), "t").len(), 4);
     server.stop();
+}
+
+/// A member that waits for another to come back holds up nothing: its answer depends on that other.
+#[test]
+fn parked_members_are_let_go() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let join = |id: &str| {
+        Request::JoinGroup(JoinGroupRequest {
+            group_id: "g".to_owned(),
+            session_timeout_ms: 600_000,
+            rebalance_timeout_ms: 600_000,
+            member_id: id.to_owned(),
+            protocol_type: "consumer".to_owned(),
+            protocols: vec![JoinGroupRequestProtocol {
+                name: "range".to_owned(),
+                metadata: Bytes::new(),
+            }],
+            ..Default::default()
+        })
+    };
+    let (mut first, mut second) = (server.connect(), server.connect());
+    // Before version 4 nobody is sent away for an id.
+    assert!(
+        matches!(first.try_ask(3, join("")), Ok(Response::JoinGroup(joined)) if joined.error_code == 0)
+    );
+    second.send(3, &join("")).expect("sends");
+    make_topic(&mut server.connect(), "t");
+    let said = server.stop();
+    assert!(second.is_closed());
+    said.says("the request was given up");
 }

@@ -4,7 +4,7 @@ use super::answer::{Now, Reply};
 use super::gate::Gate;
 use super::shard::Locked;
 use super::{Groups, WriteError};
-use crate::model::TopicName;
+use crate::model::{TopicName, each_once};
 use crate::protocol::ErrorCode;
 use crate::protocol::delete_groups::{
     DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse,
@@ -78,7 +78,7 @@ impl Groups {
             }
             described
         };
-        let groups = request.groups.into_iter().map(describe).collect();
+        let groups = each_once(request.groups, String::clone).map(describe).collect();
         DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() }
     }
 

@@ -8,7 +8,7 @@ use super::group::Group;
 use super::offsets::Committed;
 use super::{Groups, WriteError};
 use crate::broker::TopicInfo;
-use crate::model::Uuid;
+use crate::model::{Uuid, each_once};
 use crate::protocol::ErrorCode;
 use crate::protocol::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestTopics, OffsetFetchResponse, OffsetFetchResponseGroup,
@@ -31,7 +31,7 @@ impl Groups {
         };
         let gate = Gate::default();
         let fetch = |(id, topics)| self.fetch_group(version, id, topics, &gate, now);
-        let mut results: Vec<_> = groups.into_iter().map(fetch).collect();
+        let mut results: Vec<_> = each_once(groups, |(id, _)| id.clone()).map(fetch).collect();
         gate.open(move |durable| {
             for group in results.iter_mut().filter(|group| group.error_code == 0 && !durable) {
                 group.error_code = WriteError::Failed.code().code();

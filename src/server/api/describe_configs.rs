@@ -10,6 +10,7 @@ use crate::model::config::{
     BROKER_CONFIG_KEYS, BrokerConfigKey, ConfigKey, ConfigSource, Layers, Synonym,
     TOPIC_CONFIG_KEYS,
 };
+use crate::model::each_once;
 use crate::protocol::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
@@ -41,7 +42,9 @@ pub(super) fn handle(
             configs: configs.map(|entry| entry.into_message(synonyms, docs)).collect(),
         }
     };
-    let results = request.resources.into_iter().map(describe);
+    let results =
+        each_once(request.resources, |asked| (asked.resource_type, asked.resource_name.clone()))
+            .map(describe);
     DescribeConfigsResponse { results: results.collect(), ..Default::default() }
 }
 

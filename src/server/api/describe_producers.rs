@@ -4,6 +4,7 @@
 use super::refusal::Refusal;
 use super::{Context, errors};
 use crate::log::ProducerInfo;
+use crate::model::each_once;
 use crate::protocol::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState,
     TopicRequest, TopicResponse,
@@ -15,10 +16,11 @@ pub(super) fn handle(
 ) -> DescribeProducersResponse {
     let of_topic = |asked: TopicRequest| {
         let of_partition = |index: &i32| partition(context, &asked.name, *index);
-        let partitions = asked.partition_indexes.iter().map(of_partition).collect();
+        let partitions =
+            each_once(&asked.partition_indexes, |index| **index).map(of_partition).collect();
         TopicResponse { name: asked.name, partitions }
     };
-    let topics = request.topics.into_iter().map(of_topic).collect();
+    let topics = each_once(request.topics, |topic| topic.name.clone()).map(of_topic).collect();
     DescribeProducersResponse { topics, ..Default::default() }
 }
 

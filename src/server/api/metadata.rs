@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Context, errors};
 use crate::broker::{NewTopic, TopicInfo};
-use crate::model::{TopicName, Uuid};
+use crate::model::{TopicName, Uuid, each_once};
 use crate::protocol::ErrorCode;
 use crate::protocol::metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataRequestTopic, MetadataResponse,
@@ -30,7 +30,8 @@ pub(super) fn handle(context: &Context<'_>, request: &MetadataRequest) -> Metada
     };
     let topics = match &request.topics {
         Some(topics) if !asks_for_all => {
-            topics.iter().map(|topic| asked_for(context, request, topic)).collect()
+            let topics = each_once(topics, |topic| (&topic.name, topic.topic_id));
+            topics.map(|topic| asked_for(context, request, topic)).collect()
         }
         _ => all(context, request),
     };

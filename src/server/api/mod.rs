@@ -172,6 +172,26 @@ fn later<T: Into<Response> + Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Answ
     }
 }
 
+/// An answer that depends on what other clients do, and that no server that stops has time for.
+fn from_others<T: Into<Response> + Send + 'static>(
+    context: &Context<'_>,
+    ask: impl FnOnce(Reply<T>),
+) -> Answer {
+    match later(ask) {
+        Answer::Waits(answer) => {
+            let mut stopping = context.node.stopping.clone();
+            Answer::Waits(Box::pin(async move {
+                tokio::select! {
+                    biased;
+                    answer = answer => answer,
+                    _ = stopping.wait_for(|stopping| *stopping) => None,
+                }
+            }))
+        }
+        answer => answer,
+    }
+}
+
 /// Refuses a client that knows another epoch of a partition's leader than there is; -1 knows none.
 /// Source: KIP-320.
 const fn check_leader_epoch(known: i32, current: i32) -> Result<(), ErrorCode> {
