@@ -12,6 +12,6 @@ pub(super) fn handle(context: &Context<'_>, request: &JoinGroupRequest) -> Answe
     let groups = &context.node.groups;
     let (version, id, host) = (context.version, context.client_id, context.client_host);
     from_others(context, |reply| {
-        groups.join(Client { version, id, host }, request, groups.now(), reply)
+        groups.join(Client { version, id, host }, request, groups.now(), reply);
     })
 }
