@@ -106,6 +106,12 @@ pub enum InvalidBatch {
         /// The producer.
         producer_id: i64,
     },
+    /// An idempotent producer has an epoch.
+    #[error("a batch of producer {producer_id} has no epoch")]
+    NoEpoch {
+        /// The producer.
+        producer_id: i64,
+    },
     /// The log's time in a topic that wants the producer's.
     #[error("timestamp type LogAppendTime is the topic's to set, not the producer's")]
     TimestampType,
@@ -226,6 +232,10 @@ impl RecordRules {
         let producer_id = batch.producer_id();
         if producer_id >= 0 && batch.base_sequence() < 0 {
             return Err(InvalidBatch::NoSequence { producer_id });
+        }
+        // A snapshot of a producer without an epoch is none.
+        if producer_id >= 0 && batch.producer_epoch() < 0 {
+            return Err(InvalidBatch::NoEpoch { producer_id });
         }
         let own_time = self.timestamp_type == TimestampType::CreateTime;
         if own_time && batch.attributes().timestamp_type() == TimestampType::LogAppendTime {
@@ -374,6 +384,11 @@ mod tests {
         let producer_id = 8;
         let no_sequence = InvalidBatch::NoSequence { producer_id };
         assert_eq!(with(at::PRODUCER_ID, &producer_id.to_be_bytes()), no_sequence);
+        let mut no_epoch = batch(&[NOW_MS]);
+        put(&mut no_epoch, at::PRODUCER_ID, producer_id.to_be_bytes());
+        put(&mut no_epoch, at::BASE_SEQUENCE, 0_i32.to_be_bytes());
+        seal(&mut no_epoch);
+        assert_eq!(check(&rules(), &no_epoch), Err(InvalidBatch::NoEpoch { producer_id }));
         let mut bytes = batch(&[NOW_MS]);
         set_base_offset(&mut bytes, Offset(4));
         assert_eq!(check(&rules(), &bytes), Err(InvalidBatch::BaseOffset { found: 4 }));
