@@ -15,6 +15,7 @@
 //! | [`server`] | the engine behind sockets, one handler file per API |
 //! | [`cluster`] | the one face of "a Kafka" for what stands above |
 //! | [`inspect`] | verify a log, also a dead directory's |
+//! | [`stream`] | streams and tables: topologies as a pure engine; no I/O |
 //! | [`cli`] | arguments, formats, progress, exit codes |
 //!
 //! Below `cli` nothing prints, exits or reads the environment.
@@ -30,3 +31,4 @@ pub mod protocol;
 pub mod record;
 pub mod server;
 pub mod storage;
+pub mod stream;
