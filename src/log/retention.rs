@@ -145,7 +145,7 @@ impl PartitionLog {
         Ok(Retained::nothing(self.view()?.log_start()))
     }
 
-    fn due(&self, now_ms: i64) -> Result<(View, Retained)> {
+    pub(super) fn due(&self, now_ms: i64) -> Result<(View, Retained)> {
         let view = self.view()?;
         match self.due_of(&view, now_ms) {
             // Another process may have taken out the same meanwhile, or have compacted it.
@@ -281,7 +281,7 @@ impl PartitionLog {
 impl Writer {
     /// What of it is still due, now that nobody else appends; `None` where that must be found out
     /// anew.
-    fn still_due(&self, view: &View, mut due: Retained) -> Option<Retained> {
+    pub(super) fn still_due(&self, view: &View, mut due: Retained) -> Option<Retained> {
         let state = &self.state;
         // Offsets are given anew only after a cut, and that raises the epoch.
         if state.leader_epoch != view.leader_epoch() || state.log_start_offset != due.from.0 {
