@@ -13,6 +13,7 @@ mod deletion;
 mod owner;
 mod producers;
 mod retention;
+mod transactions;
 
 const DIR: &str = "log/orders-0";
 
