@@ -43,6 +43,7 @@ pub use internal::InternalTopic;
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
+pub use retain::RetentionRound;
 pub use topics::TopicInfo;
 
 use crate::clock::Clock;

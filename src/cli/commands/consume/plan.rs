@@ -15,7 +15,7 @@ use crate::cli::filter::Filter;
 use crate::cli::format::Format;
 use crate::cli::offset_spec::{OffsetRange, OffsetSpec};
 use crate::cli::output::{Formatter, Output};
-use crate::cli::partition_list::{PartitionListError, parse_partitions};
+use crate::cli::partition_list::parse_partitions;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange};
@@ -75,7 +75,7 @@ impl Plan {
         let topics = args.topics.iter().chain(&args.kafka_topic);
         Ok(Self {
             sources: topics.map(|text| source(text)).collect::<Result<_, _>>()?,
-            partitions: args.partition.as_deref().map(partitions).transpose()?,
+            partitions: args.partition.as_deref().map(parse_partitions).transpose()?,
             offsets,
             // A time to come is the end as it is now, or with -f no end yet.
             range: RecordRange { since: time(&args.since)?, until },
@@ -238,13 +238,6 @@ fn filter(args: &ConsumeArgs) -> Result<Filter, CommandError> {
         filter = filter.with_header(header).map_err(CommandError::usage)?;
     }
     Ok(filter)
-}
-
-fn partitions(text: &str) -> Result<Vec<i32>, CommandError> {
-    parse_partitions(text).map_err(|error| match error {
-        PartitionListError::Range(_) => CommandError::failed(error),
-        error => CommandError::usage(error),
-    })
 }
 
 fn output(args: &ConsumeArgs) -> Result<Output, CommandError> {
