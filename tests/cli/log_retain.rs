@@ -84,7 +84,7 @@ fn adopted_topics_keep_everything() {
 #[test]
 fn a_server_does_it_itself() {
     let world = aged(&["retention.ms=12600000"]);
-    let server = world.serve(&["-c", "log.retention.ms=-1"]);
+    let server = world.serve(&[]);
     world.runnel(["log", "retain"]).fails(1).says("is being served").has_hint();
     let due = world.runnel(["log", "retain", "--dry-run"]).stderr("").run();
     assert!(due.text().starts_with("t-1: would remove 2 segments"), "{due}");

@@ -28,7 +28,7 @@ impl World {
             .runnel(["serve", "-l", "127.0.0.1:0", "--addr-file", "address"])
             .args(["-c", "group.initial.rebalance.delay.ms=0"])
             // Records of tests are often of 1970.
-            .args(["-c", "log.retention.ms=-1"])
+            .args(["-c", "log.retention.hours=-1"])
             .args(args)
             .spawn();
         let address = address_in(&file, &mut process);
