@@ -120,7 +120,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__consume)
-            opts="-o -n -c -p -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
+            opts="-o -n -c -p -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --isolation --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -176,6 +176,10 @@ _runnel() {
                     ;;
                 --header)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -W "read-committed read-uncommitted" -- "${cur}"))
                     return 0
                     ;;
                 --timeout)

@@ -154,6 +154,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -s p -l partition
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key -d 'Only records with this key' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l grep -d 'Only records whose value matches a regular expression' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l header -d 'Only records with this header' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l isolation -d 'Of transactions: read-committed or read-uncommitted [default: read-committed]' -r -f -a "read-committed\t'Those of committed ones'
+read-uncommitted\t'All of them'"
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l timeout -d 'Stop after this time, with status 124' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l idle -d 'With -f: stop when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l require -d 'End with status 3 if fewer than N were printed' -r

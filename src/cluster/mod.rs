@@ -3,6 +3,7 @@
 //! Today that is a local directory. Calls are synchronous, and what they give is owned: records
 //! come in chunks that keep their bytes alive.
 
+mod committed;
 mod merge;
 mod producer;
 mod reader;

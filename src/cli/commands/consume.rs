@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::Outcome;
 use crate::cli::context::Context;
+use crate::model::IsolationLevel;
 
 /// Flags of `runnel consume`.
 #[derive(Debug, Args)]
@@ -50,6 +51,19 @@ pub(in crate::cli) struct ConsumeArgs {
     /// Only records with this header
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Which records")]
     header: Vec<String>,
+
+    /// Of transactions: read-committed or read-uncommitted [default: read-committed]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        alias = "isolation-level",
+        help_heading = "Which records",
+        value_enum,
+        default_value_t = Isolation::ReadCommitted,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    isolation: Isolation,
 
     /// Go on with what comes, from the beginning unless -o or -n say otherwise
     #[arg(short, long, help_heading = "How long")]
@@ -137,6 +151,26 @@ Examples:
 enum Order {
     /// By timestamp
     Time,
+}
+
+/// Which records of transactions are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Isolation {
+    /// Those of committed ones
+    #[value(alias = "read_committed")]
+    ReadCommitted,
+    /// All of them
+    #[value(alias = "read_uncommitted")]
+    ReadUncommitted,
+}
+
+impl From<Isolation> for IsolationLevel {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::ReadCommitted => Self::ReadCommitted,
+            Isolation::ReadUncommitted => Self::ReadUncommitted,
+        }
+    }
 }
 
 /// What keys and values hold. Both are printed as they are.

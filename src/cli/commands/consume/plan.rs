@@ -19,7 +19,7 @@ use crate::cli::partition_list::parse_partitions;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange};
-use crate::model::{Offset, TopicName};
+use crate::model::{IsolationLevel, Offset, TopicName};
 
 /// What a topic argument names.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub(super) struct Plan {
     sources: Vec<Source>,
     partitions: Option<Vec<i32>>,
     offsets: OffsetRange,
+    isolation: IsolationLevel,
     pub(super) range: RecordRange,
     pub(super) filter: Filter,
     pub(super) tail: Option<u64>,
@@ -77,6 +78,7 @@ impl Plan {
             sources: topics.map(|text| source(text)).collect::<Result<_, _>>()?,
             partitions: args.partition.as_deref().map(parse_partitions).transpose()?,
             offsets,
+            isolation: args.isolation.into(),
             // A time to come is the end as it is now, or with -f no end yet.
             range: RecordRange { since: time(&args.since)?, until },
             filter,
@@ -138,7 +140,7 @@ impl Plan {
         let topic = cluster.topic(name)?;
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
-            readers.push(cluster.reader(&topic, *partition)?);
+            readers.push(cluster.reader(&topic, *partition)?.with_isolation(self.isolation));
         }
         Ok(())
     }
@@ -156,7 +158,7 @@ impl Plan {
             let topic = path.replace('.', "\\.");
             error.hint(format!("what ends in .log is a path; '^{topic}' is a topic of that name"))
         });
-        let reader = opened?.reader()?;
+        let reader = opened?.reader()?.with_isolation(self.isolation);
         let partition = reader.partition().partition;
         if self.partitions.as_ref().is_none_or(|wanted| wanted.contains(&partition)) {
             readers.push(reader);
@@ -185,14 +187,12 @@ impl Plan {
     }
 
     fn resolve(&self, reader: &PartitionReader, spec: OffsetSpec) -> Result<Offset, Error> {
-        let (start, end) = reader.bounds();
+        let (start, _) = reader.bounds();
         reader.resolve(match spec {
             OffsetSpec::Beginning => cluster::OffsetSpec::Beginning,
             OffsetSpec::End | OffsetSpec::Stored => cluster::OffsetSpec::End,
             OffsetSpec::At(offset) => cluster::OffsetSpec::At(offset),
-            OffsetSpec::AfterBeginning(count) => {
-                cluster::OffsetSpec::At((start + count).min(end).0)
-            }
+            OffsetSpec::AfterBeginning(count) => cluster::OffsetSpec::At((start + count).0),
             OffsetSpec::BeforeEnd(count) => cluster::OffsetSpec::BeforeEnd(count.unsigned_abs()),
             OffsetSpec::Time(timestamp) => cluster::OffsetSpec::Time(timestamp),
         })
