@@ -16,6 +16,7 @@ mod append;
 pub mod checkpoint;
 pub mod control;
 mod deletion;
+mod durable;
 pub mod epochs;
 mod error;
 pub mod index;
