@@ -1,0 +1,18 @@
+//! Asking before something is done that can't be undone.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use super::error::CommandError;
+
+/// Whether a person says yes. Where there is no terminal to ask on that is wrong usage: `needs` tells
+/// what would have needed it.
+pub(super) fn confirmed(needs: &str, question: &str) -> Result<bool, CommandError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CommandError::usage(format!("{needs} needs a yes")).hint("--yes says it"));
+    }
+    let asked = std::io::stderr().lock().write_all(format!("{question} [y/N] ").as_bytes());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    read.map_err(CommandError::failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
