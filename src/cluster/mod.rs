@@ -4,8 +4,10 @@
 //! come in chunks that keep their bytes alive.
 
 mod committed;
+mod group;
 mod merge;
 mod producer;
+mod progress;
 mod reader;
 mod tail;
 
@@ -13,13 +15,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use group::{Behind, Commits, GroupMember};
 pub use merge::TimeOrder;
 pub use producer::{Acks, Producer, ProducerOptions, SendError, Totals};
 pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, RecordRange};
 pub use tail::starts_of_last;
 
 pub use crate::broker::{
-    Access, Error, NewTopic, OffsetSpec, PartitionFacts, Result, RetentionRound, Topic, TopicInfo,
+    Access, CommittedOffset, Error, GroupKind, ListedGroup, MemberNote, NewTopic, OffsetSpec,
+    PartitionFacts, Rebalance, Result, RetentionRound, Topic, TopicInfo,
 };
 pub use crate::log::{Notice, Retained, RetentionRule};
 pub use crate::storage::Watcher;
@@ -31,7 +35,7 @@ use crate::model::{Offset, TopicName, TopicPartition};
 /// A Kafka: a local directory.
 #[derive(Debug)]
 pub struct Cluster {
-    broker: Broker,
+    broker: Arc<Broker>,
 }
 
 /// How a directory is opened.
@@ -52,11 +56,11 @@ impl Cluster {
     /// [`Error::NoDirectory`], [`Error::Unsafe`], [`Error::Served`], [`Error::KafkaRunning`].
     pub fn open_directory(path: &Path, options: OpenOptions<'_>) -> Result<Self> {
         let home = Home::open_path(path, options.access, options.trusted, options.command)?;
-        Ok(Self { broker: Broker::new(home, Arc::new(SystemClock)) })
+        Ok(Self { broker: Arc::new(Broker::new(home, Arc::new(SystemClock))) })
     }
 
     /// The engine of a local directory.
-    const fn broker(&self) -> &Broker {
+    const fn broker(&self) -> &Arc<Broker> {
         &self.broker
     }
 

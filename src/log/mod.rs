@@ -17,6 +17,7 @@ mod append;
 pub mod checkpoint;
 pub mod control;
 mod deletion;
+mod durable;
 pub mod epochs;
 mod error;
 pub mod index;
