@@ -1,4 +1,4 @@
-//! Looking into logs, also those of a dead directory: verifying them.
+//! Looking into logs, also those of a dead directory: dumping and verifying them.
 //!
 //! Nothing in here changes a file, takes a lock or maps what nobody has validated. Whatever the
 //! bytes are, memory stays bounded: files are walked through buffers, indexes beside the log.
@@ -6,6 +6,8 @@
 
 mod batches;
 mod beside;
+mod decoded;
+pub mod dump;
 mod entries;
 mod finding;
 mod indexes;

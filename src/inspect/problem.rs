@@ -2,6 +2,7 @@
 
 use crate::log::Fault;
 use crate::model::Offset;
+use crate::protocol::group_records::InvalidGroupRecord;
 
 /// What can be found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,14 @@ pub enum Problem {
     /// The crc holds, but the records don't add up.
     #[error("{0}")]
     Records(Fault),
+    /// A record of one of Kafka's own topics that is not of its form.
+    #[error("record {index} of the batch: {cause}")]
+    Undecodable {
+        /// Its place in the batch, from 0.
+        index: usize,
+        /// What is wrong.
+        cause: InvalidGroupRecord,
+    },
     /// A record's offset is outside its batch or not above the one before.
     #[error("record {index} of the batch has offset {found}, expected {min} to {max}")]
     RecordOffset {

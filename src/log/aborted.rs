@@ -18,7 +18,7 @@ use super::view::View;
 use crate::model::Offset;
 use crate::storage::{self, Open};
 
-const ENTRY_BYTES: usize = 34;
+const ENTRY_BYTES: usize = AbortedEntry::BYTES;
 const VERSION: i16 = 0;
 
 /// An aborted transaction with records in a partition.
@@ -30,17 +30,26 @@ pub struct AbortedTransaction {
     pub first_offset: Offset,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    producer_id: i64,
-    first_offset: i64,
-    last_offset: i64,
-    last_stable_offset: i64,
+/// An entry of the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AbortedEntry {
+    /// The producer.
+    pub producer_id: i64,
+    /// Offset of the first record.
+    pub first_offset: i64,
+    /// Offset of the abort marker.
+    pub last_offset: i64,
+    /// The last stable offset when that was written.
+    pub last_stable_offset: i64,
 }
 
-impl Entry {
-    /// `None` of a version that is not known.
-    fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
+impl AbortedEntry {
+    /// Bytes of an entry.
+    pub const BYTES: usize = 34;
+
+    /// Reads what stands in the file; `None` of a version that is not known.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let long = |at: usize| i64::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
         let version = i16::from_be_bytes([bytes[0], bytes[1]]);
         (version == VERSION).then(|| Self {
@@ -85,7 +94,7 @@ impl PartitionLog {
     }
 
     /// The entries of a segment; most have no such file.
-    fn aborted_in(&self, base: Offset) -> Result<Vec<Entry>> {
+    fn aborted_in(&self, base: Offset) -> Result<Vec<AbortedEntry>> {
         let place = self.place();
         let path = place.path_of(&names::segment_file(base, TXN_INDEX));
         let Some(file) = storage::found(place.storage.open(&path, Open::Read))? else {
@@ -96,7 +105,7 @@ impl PartitionLog {
         let mut found = Vec::new();
         for entry in 0..entries {
             file.read_exact_at(&mut bytes, entry * ENTRY_BYTES as u64)?;
-            found.extend(Entry::parse(&bytes));
+            found.extend(AbortedEntry::from_bytes(&bytes));
         }
         Ok(found)
     }
@@ -113,10 +122,10 @@ mod tests {
         bytes[16..18].copy_from_slice(&[1, 2]);
         bytes[25] = 9;
         bytes[33] = 10;
-        let entry = Entry::parse(&bytes).expect("version 0");
+        let entry = AbortedEntry::from_bytes(&bytes).expect("version 0");
         assert_eq!((entry.producer_id, entry.first_offset), (7, 258));
         assert_eq!((entry.last_offset, entry.last_stable_offset), (9, 10));
         bytes[1] = 1;
-        assert!(Entry::parse(&bytes).is_none());
+        assert!(AbortedEntry::from_bytes(&bytes).is_none());
     }
 }

@@ -39,7 +39,7 @@ mod waking;
 mod walk;
 mod writer;
 
-pub use aborted::AbortedTransaction;
+pub use aborted::{AbortedEntry, AbortedTransaction};
 pub use append::Appended;
 pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, Owned, PartitionLog, Place};
