@@ -15,7 +15,9 @@ mod pieces;
 mod problem;
 mod producers;
 mod segment;
+mod target;
 mod verify;
 
 pub use finding::{Finding, Problem, Report, Severity};
+pub use target::{Target, TargetError, TargetKind};
 pub use verify::{bytes_to_verify, verify_partition};

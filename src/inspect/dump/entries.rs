@@ -70,13 +70,7 @@ impl Entries for TransactionEntries {
     }
 }
 
-fn tell(
-    file: &dyn File,
-    position: u64,
-    severity: Severity,
-    what: Problem,
-    each: Each<'_>,
-) -> Flow {
+fn tell(file: &dyn File, position: u64, severity: Severity, what: Problem, each: Each<'_>) -> Flow {
     let (path, position) = (file.display().to_owned(), Some(position));
     each(Item::Finding(Finding { path, position, severity, what }))
 }
@@ -145,7 +139,8 @@ pub(super) fn dump_snapshot(file: &dyn File, each: Each<'_>) -> Result<Flow> {
         let what = Problem::Malformed("its version is not 1");
         return Ok(tell(file, 0, Severity::Damage, what, each));
     }
-    let (found, expected) = (crc_of(file, CRC_FROM as u64, len)?, u32::from_be_bytes([c0, c1, c2, c3]));
+    let (found, expected) =
+        (crc_of(file, CRC_FROM as u64, len)?, u32::from_be_bytes([c0, c1, c2, c3]));
     if found != expected {
         let what = Problem::SnapshotCrc { expected, found };
         if tell(file, 2, Severity::Damage, what, each).is_break() {

@@ -93,12 +93,10 @@ pub(super) fn dump_epochs(file: &dyn File, each: Each<'_>) -> Result<Flow> {
 }
 
 pub(super) fn dump_metadata(file: &dyn File, each: Each<'_>) -> Result<Flow> {
-    each_line(file, each, |line, position, number, each| {
-        match line.split_once(": ") {
-            Some(("version", "0")) if number == 0 => Flow::Continue(()),
-            Some(("topic_id", id)) if number == 1 => each(Item::TopicId(id)),
-            _ if number > 1 && line.is_empty() => Flow::Continue(()),
-            _ => tell(file, position, NOT_OF_THE_FORM, each),
-        }
+    each_line(file, each, |line, position, number, each| match line.split_once(": ") {
+        Some(("version", "0")) if number == 0 => Flow::Continue(()),
+        Some(("topic_id", id)) if number == 1 => each(Item::TopicId(id)),
+        _ if number > 1 && line.is_empty() => Flow::Continue(()),
+        _ => tell(file, position, NOT_OF_THE_FORM, each),
     })
 }
