@@ -94,6 +94,12 @@ impl Broker {
         &self.home
     }
 
+    /// The tree, and the path of the log directory in it.
+    #[must_use]
+    pub fn log_directory(&self) -> (&Arc<dyn Storage>, &'static str) {
+        (self.home.storage(), home::LOG_DIR)
+    }
+
     /// The absolute path of the log directory.
     #[must_use]
     pub fn log_dir(&self) -> String {

@@ -7,6 +7,7 @@
 mod batches;
 mod beside;
 mod decoded;
+mod directory;
 pub mod dump;
 mod entries;
 mod finding;
@@ -14,10 +15,13 @@ mod indexes;
 mod pieces;
 mod problem;
 mod producers;
+mod replay;
 mod segment;
 mod target;
+mod transactions;
 mod verify;
 
+pub use directory::{KnownTopic, verify_directory};
 pub use finding::{Finding, Problem, Report, Severity};
 pub use target::{Target, TargetError, TargetKind};
 pub use verify::{bytes_to_verify, verify_partition};

@@ -71,7 +71,14 @@ impl Target {
         }
         let mut place = partition(dir)?.ok_or_else(not_a_log)?;
         place.only_segment = match kind {
-            FileKind::Log(base) if name.ends_with(names::LOG) => Some(base),
+            FileKind::Log(base)
+            | FileKind::OffsetIndex(base)
+            | FileKind::TimeIndex(base)
+            | FileKind::TransactionIndex(base)
+                if names::base_offset_of_segment(name) == Some(base) =>
+            {
+                Some(base)
+            }
             _ => None,
         };
         let path = place.path_of(name);

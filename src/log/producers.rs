@@ -220,6 +220,21 @@ impl Producers {
         self.open.first().map_or(i64::MAX, |(start, _)| start.0)
     }
 
+    /// The transactions that are open, by first offset, each with its producer.
+    pub(super) fn open_transactions(&self) -> impl Iterator<Item = (Offset, i64)> {
+        self.open.iter().copied()
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, producer_id: i64) -> Option<&Producer> {
+        self.by_id.get(&producer_id)
+    }
+
+    /// Where a producer's transaction began that is open.
+    pub(super) fn transaction_start(&self, producer_id: i64) -> Option<Offset> {
+        self.get(producer_id)?.transaction_start
+    }
+
     /// Each with its id, in order of the ids.
     pub(super) fn entries(&self) -> Vec<(i64, &Producer)> {
         let mut entries: Vec<_> = self.by_id.iter().map(|(id, producer)| (*id, producer)).collect();
@@ -366,6 +381,13 @@ pub(super) fn coordinator_epoch(
         Some([_, _, a, b, c, d, ..]) if is_end => Some(i32::from_be_bytes([*a, *b, *c, *d])),
         _ => None,
     })
+}
+
+/// Whether the marker in a control batch is that of a commit.
+pub(super) fn is_commit(batch: &Batch<'_>) -> bool {
+    let mut scratch = Decompressor::new(MARKER_BYTES_MAX);
+    let record = batch.records(&mut scratch).ok().and_then(|mut records| records.next()?.ok());
+    record.is_some_and(|record| matches!(record.key, Some([0, 0, 0, COMMIT, ..])))
 }
 
 #[cfg(test)]
