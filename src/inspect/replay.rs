@@ -10,7 +10,7 @@ use super::finding::{Findings, Problem, Severity};
 use super::producers::are_well_formed;
 use crate::log::epochs::{EpochEntry, LeaderEpochs};
 use crate::log::snapshot::{self, SnapshotEntry};
-use crate::log::{AbortedEntry, Place, ProducerReplay, names};
+use crate::log::{AbortedTransaction, Place, ProducerReplay, names};
 use crate::model::Offset;
 use crate::record::Batch;
 use crate::storage::{self, Open, Result};
@@ -18,7 +18,7 @@ use crate::storage::{self, Open, Result};
 /// An abort marker of a segment, and what of its transaction was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Aborted {
-    pub(super) entry: AbortedEntry,
+    pub(super) entry: AbortedTransaction,
     /// A batch of it was met, be it one without records.
     pub(super) was_begun: bool,
     /// A batch of it with records was met: readers need the entry.

@@ -7,12 +7,12 @@
 use super::finding::{Findings, Problem, Severity};
 use super::pieces::read_up_to;
 use super::replay::Aborted;
-use crate::log::AbortedEntry;
+use crate::log::AbortedTransaction;
 use crate::model::Offset;
 use crate::storage::{File, Result};
 
 /// Bytes read at a time, a whole number of entries.
-const READ_BYTES: usize = AbortedEntry::BYTES * 2048;
+const READ_BYTES: usize = AbortedTransaction::BYTES * 2048;
 
 /// What is known of the transactions that end in a segment.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ pub(super) fn verify(
 ) -> Result<()> {
     let mut expected = ended.aborted.iter();
     if let Some(file) = file {
-        let (bytes, entry) = (file.metadata()?.len, AbortedEntry::BYTES as u64);
+        let (bytes, entry) = (file.metadata()?.len, AbortedTransaction::BYTES as u64);
         if bytes % entry != 0 {
             let is_last = ended.next_base.is_none();
             let severity = if is_last { Severity::Note } else { Severity::Damage };
@@ -59,8 +59,7 @@ pub(super) fn verify(
 
 fn tell_missing(path: &str, missing: &Aborted, findings: &mut Findings) {
     if missing.has_records {
-        let AbortedEntry { producer_id, last_offset, .. } = missing.entry;
-        let marker = Offset(last_offset);
+        let AbortedTransaction { producer_id, last_offset: marker, .. } = missing.entry;
         findings.whole(path, Severity::Damage, Problem::NoAbortedEntry { producer_id, marker });
     }
 }
@@ -76,9 +75,9 @@ fn each_entry(
     let mut piece = vec![0; READ_BYTES];
     loop {
         let count = read_up_to(file, &mut piece, position)?;
-        for bytes in piece[..count].as_chunks::<{ AbortedEntry::BYTES }>().0 {
-            let entry = AbortedEntry::from_bytes(bytes);
-            let is_past = entry.is_some_and(|entry| entry.last_offset >= ended.end.0);
+        for bytes in piece[..count].as_chunks::<{ AbortedTransaction::BYTES }>().0 {
+            let entry = AbortedTransaction::parse(bytes);
+            let is_past = entry.is_some_and(|entry| entry.last_offset >= ended.end);
             if ended.next_base.is_none() && is_past && !ended.is_damaged {
                 // A writer goes on meanwhile, or the machine stopped before its records were on disk.
                 if ended.may_have_lost {
@@ -88,7 +87,7 @@ fn each_entry(
             }
             match check(entry, last, ended.next_base) {
                 Ok(entry) => {
-                    last = Offset(entry.last_offset);
+                    last = entry.last_offset;
                     compare(&entry, ended, expected, (path, position), findings);
                 }
                 Err(problem) => {
@@ -97,7 +96,7 @@ fn each_entry(
                     expected.next();
                 }
             }
-            position += AbortedEntry::BYTES as u64;
+            position += AbortedTransaction::BYTES as u64;
         }
         if count < READ_BYTES {
             return Ok(());
@@ -107,16 +106,16 @@ fn each_entry(
 
 /// Whether an entry can follow one with the last offset `after`.
 fn check(
-    entry: Option<AbortedEntry>,
+    entry: Option<AbortedTransaction>,
     after: Offset,
     next_base: Option<Offset>,
-) -> std::result::Result<AbortedEntry, &'static str> {
+) -> std::result::Result<AbortedTransaction, &'static str> {
     let entry = entry.ok_or("the entry's version is not 0")?;
-    let AbortedEntry { first_offset: first, last_offset: last, last_stable_offset, .. } = entry;
-    if first < 0 || first > last || last_stable_offset > last.saturating_add(1) {
+    let AbortedTransaction { first_offset: first, last_offset: last, last_stable, .. } = entry;
+    if first < Offset::ZERO || first > last || last_stable > last.next() {
         return Err("the entry's offsets are out of order");
     }
-    if last <= after.0 || next_base.is_some_and(|next| last >= next.0) {
+    if last <= after || next_base.is_some_and(|next| last >= next) {
         return Err("the entry's last offset does not rise, or is not in the segment");
     }
     Ok(entry)
@@ -124,7 +123,7 @@ fn check(
 
 /// Holds an entry to the marker that it is of.
 fn compare(
-    entry: &AbortedEntry,
+    entry: &AbortedTransaction,
     ended: &Ended<'_>,
     expected: &mut std::slice::Iter<'_, Aborted>,
     (path, position): (&str, u64),
@@ -136,7 +135,7 @@ fn compare(
         tell_missing(path, next, findings);
         expected.next();
     }
-    let marker = Offset(entry.last_offset);
+    let marker = entry.last_offset;
     let found = match expected.as_slice().first() {
         Some(next) if next.entry.last_offset == entry.last_offset => {
             expected.next();
@@ -154,8 +153,7 @@ fn compare(
         }
     };
     if !is_same {
-        let Aborted { entry: AbortedEntry { producer_id, first_offset, .. }, .. } = *found;
-        let first_offset = Offset(first_offset);
+        let Aborted { entry: AbortedTransaction { producer_id, first_offset, .. }, .. } = *found;
         let what = Problem::OtherTransaction { marker, producer_id, first_offset };
         findings.damage(path, position, what);
     }

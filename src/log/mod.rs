@@ -12,6 +12,7 @@
 //! to every process of this machine; [`PartitionLog::sync`] has made it durable.
 
 mod aborted;
+mod admission;
 mod append;
 pub mod checkpoint;
 pub mod control;
@@ -35,12 +36,15 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transactions;
+mod txn_index;
+mod undecided;
 mod view;
 mod waking;
 mod walk;
 mod writer;
 
-pub use aborted::{AbortedEntry, AbortedTransaction};
+pub use aborted::AbortedTransaction;
 pub use append::Appended;
 pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, Owned, PartitionLog, Place};
@@ -50,5 +54,6 @@ pub use read::{Chunk, Cursor};
 pub use recovery::TailFault;
 pub use segment::{Segment, list_segments};
 pub use time::TimedOffset;
+pub use transactions::{EndMarker, TransactionCheck, TransactionVersion};
 pub use view::View;
 pub use waking::Listener;

@@ -1,11 +1,11 @@
 //! The producers of a log as its batches alone have them, for who looks into logs and rebuilds
 //! what stands beside them: no snapshot is read, and nobody is forgotten.
 
-use super::aborted::AbortedEntry;
-use super::producers::{Producers, SentBatch, coordinator_epoch, is_commit};
+use super::aborted::AbortedTransaction;
+use super::producers::{Producers, SentBatch};
 use super::snapshot::SnapshotEntry;
 use crate::model::Offset;
-use crate::record::Batch;
+use crate::record::{Batch, EndTransactionMarker, Outcome};
 
 /// The producers as of an offset, by the batches before it.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub struct EndedTransaction {
     pub is_committed: bool,
     /// What `.txnindex` has of it if it was aborted. Where none of its batches was met the first
     /// offset is that of the marker.
-    pub entry: AbortedEntry,
+    pub entry: AbortedTransaction,
     /// Whether a batch of it was met.
     pub was_begun: bool,
 }
@@ -27,18 +27,18 @@ impl ProducerReplay {
     /// Takes note of the next batch. A control batch whose marker can't be read ends nothing.
     pub fn follow(&mut self, batch: &Batch<'_>) -> Option<EndedTransaction> {
         let sent = SentBatch::of(batch)?;
-        let marker = coordinator_epoch(batch).unwrap_or_default();
-        let start = self.0.transaction_start(sent.producer_id);
+        let marker = EndTransactionMarker::of(batch).unwrap_or_default();
+        let open = self.0.get(sent.producer_id);
+        let start = open.and_then(|producer| producer.transaction_start);
         self.0.follow(&sent, batch.base_offset(), marker, sent.max_timestamp);
-        marker?;
-        let last = batch.last_offset();
-        let entry = AbortedEntry {
+        let (marker, last_offset) = (marker?, batch.last_offset());
+        let entry = AbortedTransaction {
             producer_id: sent.producer_id,
-            first_offset: start.unwrap_or(last).0,
-            last_offset: last.0,
-            last_stable_offset: self.0.first_open().min(last.next().0),
+            first_offset: start.unwrap_or(last_offset),
+            last_offset,
+            last_stable: Offset(self.0.first_open()).min(last_offset.next()),
         };
-        let is_committed = is_commit(batch);
+        let is_committed = marker.outcome == Outcome::Commit;
         Some(EndedTransaction { is_committed, entry, was_begun: start.is_some() })
     }
 
@@ -56,6 +56,6 @@ impl ProducerReplay {
 
     /// The first offset of each transaction that is open, with its producer.
     pub fn open(&self) -> impl Iterator<Item = (Offset, i64)> {
-        self.0.open_transactions()
+        self.0.open()
     }
 }

@@ -6,7 +6,7 @@ use crate::inspect::pieces::{crc_of, end_of_used, read_up_to};
 use crate::inspect::problem::Problem;
 use crate::log::index::{OFFSET_ENTRY_BYTES, OffsetEntry, TIME_ENTRY_BYTES, TimeEntry};
 use crate::log::snapshot::{CRC_FROM, ENTRY_BYTES, HEADER_BYTES, SnapshotEntry};
-use crate::log::{AbortedEntry, Result};
+use crate::log::{AbortedTransaction, Result};
 use crate::model::Offset;
 use crate::storage::File;
 
@@ -54,19 +54,19 @@ impl Entries for TimeEntries {
 }
 
 impl Entries for TransactionEntries {
-    const BYTES: usize = AbortedEntry::BYTES;
+    const BYTES: usize = AbortedTransaction::BYTES;
     const MAY_END_IN_ZEROS: bool = false;
 
     fn item(&self, position: u64, bytes: &[u8]) -> Option<(Item<'static>, i64)> {
-        let entry = AbortedEntry::from_bytes(bytes.first_chunk()?)?;
+        let entry = AbortedTransaction::parse(bytes.first_chunk()?)?;
         let item = Item::Aborted {
             position,
             producer_id: entry.producer_id,
-            first_offset: Offset(entry.first_offset),
-            last_offset: Offset(entry.last_offset),
-            last_stable_offset: Offset(entry.last_stable_offset),
+            first_offset: entry.first_offset,
+            last_offset: entry.last_offset,
+            last_stable_offset: entry.last_stable,
         };
-        Some((item, entry.last_offset))
+        Some((item, entry.last_offset.0))
     }
 }
 
