@@ -73,6 +73,9 @@ struct Opened {
 }
 
 impl Broker {
+    /// Where what is cut off logs is kept, by the tree's root.
+    pub const CUT_DIR: &str = home::CUT_DIR;
+
     /// The engine over a directory.
     #[must_use]
     pub fn new(home: Home, clock: Arc<dyn Clock>) -> Self {

@@ -216,7 +216,7 @@ impl KnownTopic {
 
 /// The topic's id, by a partition directory; `None` where it does not tell. That its file is of
 /// another form is told where the partition is looked at.
-fn read_id(storage: &dyn Storage, dir: &str) -> Result<Option<Uuid>> {
+pub(super) fn read_id(storage: &dyn Storage, dir: &str) -> Result<Option<Uuid>> {
     let path = format!("{dir}/{}", names::PARTITION_METADATA);
     let text = match storage::read_text(storage, &path, limits::SMALL_FILE_BYTES_MAX) {
         Err(error) if error.is_malformed() => None,

@@ -1,7 +1,7 @@
-//! Looking into logs, also those of a dead directory: dumping and verifying them.
+//! Looking into logs, also those of a dead directory: dumping, verifying and repairing them.
 //!
-//! Nothing in here changes a file, takes a lock or maps what nobody has validated. Whatever the
-//! bytes are, memory stays bounded: files are walked through buffers, indexes beside the log.
+//! Nothing in here takes a lock or maps what nobody has validated, and only [`repair`] changes a
+//! file. Whatever the bytes are, memory stays bounded: files are walked through buffers, indexes beside the log.
 //! Uses `log` and what stands below it, never the broker.
 
 mod batches;
@@ -15,6 +15,7 @@ mod indexes;
 mod pieces;
 mod problem;
 mod producers;
+pub mod repair;
 mod replay;
 mod segment;
 mod target;
@@ -23,5 +24,5 @@ mod verify;
 
 pub use directory::{KnownTopic, verify_directory};
 pub use finding::{Finding, Problem, Report, Severity};
-pub use target::{Target, TargetError, TargetKind};
+pub use target::{ForeignLock, Target, TargetError, TargetKind};
 pub use verify::{bytes_to_verify, verify_partition};

@@ -277,7 +277,7 @@ impl<'s, 'o, 'p> Look<'s, 'o, 'p> {
 }
 
 /// Decodes every record of a batch, and holds it to the header.
-fn check_records(
+pub(super) fn check_records(
     batch: &Batch<'_>,
     schema: Schema,
     scratch: &mut Decompressor,

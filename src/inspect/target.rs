@@ -3,13 +3,14 @@
 //! It may be somebody else's, a stopped broker's: it is opened to be read by copies, and not
 //! locked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::dump::FileKind;
+use super::repair::KeptIn;
 use crate::log::{PartitionLog, Place, names};
 use crate::model::{TopicConfig, TopicName, TopicPartition};
-use crate::storage::{self, Directory, Kind, Storage};
+use crate::storage::{self, Directory, File, Kind, LockKind, LockRange, Open, Storage, Wait};
 
 /// Files that tell a log directory.
 const OF_A_LOG_DIRECTORY: [&str; 2] = ["meta.properties", ".lock"];
@@ -21,6 +22,8 @@ pub struct Target {
     pub place: Place,
     /// What it is.
     pub kind: TargetKind,
+    /// The log directory.
+    root: PathBuf,
 }
 
 /// What a path can name.
@@ -67,7 +70,8 @@ impl Target {
         let dir = real.parent().ok_or_else(not_a_log)?;
         if kind == FileKind::Checkpoint {
             let place = log_directory(dir)?;
-            return Ok(Self { place, kind: TargetKind::File { path: name.to_owned(), kind } });
+            let (kind, root) = (TargetKind::File { path: name.to_owned(), kind }, dir.to_owned());
+            return Ok(Self { place, kind, root });
         }
         let mut place = partition(dir)?.ok_or_else(not_a_log)?;
         place.only_segment = match kind {
@@ -82,7 +86,8 @@ impl Target {
             _ => None,
         };
         let path = place.path_of(name);
-        Ok(Self { place, kind: TargetKind::File { path, kind } })
+        let root = dir.parent().unwrap_or(dir).to_owned();
+        Ok(Self { place, kind: TargetKind::File { path, kind }, root })
     }
 
     fn directory(real: &Path) -> Result<Option<Self>, TargetError> {
@@ -94,7 +99,8 @@ impl Target {
         };
         if entries.iter().any(|entry| of_partition(&entry.name)) {
             let place = partition(real)?;
-            return Ok(place.map(|place| Self { place, kind: TargetKind::Partition }));
+            let root = real.parent().unwrap_or(real).to_owned();
+            return Ok(place.map(|place| Self { place, kind: TargetKind::Partition, root }));
         }
         let has_partitions = entries.iter().any(|entry| {
             entry.kind == Kind::Directory
@@ -103,7 +109,8 @@ impl Target {
         if !has_partitions && !OF_A_LOG_DIRECTORY.iter().any(|name| is_file(name)) {
             return Ok(None);
         }
-        Ok(Some(Self { place: log_directory(real)?, kind: TargetKind::LogDirectory }))
+        let (kind, root) = (TargetKind::LogDirectory, real.to_owned());
+        Ok(Some(Self { place: log_directory(real)?, kind, root }))
     }
 
     /// The logs that are meant: of a log directory all that are in it, by name.
@@ -127,6 +134,76 @@ impl Target {
         partitions.sort();
         let of = |(partition, dir)| log_of(Place { partition, dir, ..self.place.clone() });
         Ok(partitions.into_iter().map(of).collect())
+    }
+}
+
+impl Target {
+    /// Whether the log directory is part of a directory of runnel's own, which has locks of its own.
+    #[must_use]
+    pub fn is_runnels(&self) -> bool {
+        let Some(above) = self.above() else {
+            return false;
+        };
+        self.root.file_name().is_some_and(|name| name == "log")
+            && above.join("catalog.json").exists()
+            && above.join("lock").exists()
+    }
+
+    /// Where what a repair takes away is kept: beside the log directory, since a broker does not
+    /// start with a directory in it that is no partition.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn kept_beside(&self) -> Result<KeptIn, TargetError> {
+        let (above, name) = match (self.above(), self.root.file_name()) {
+            (Some(above), Some(name)) => (above, name),
+            _ => return Err(TargetError::NotALog(self.root.display().to_string())),
+        };
+        let storage = Arc::new(Directory::open_foreign(above)?);
+        Ok(KeptIn { storage, dir: format!("{}-cut", name.to_string_lossy()) })
+    }
+
+    fn above(&self) -> Option<&Path> {
+        self.root.parent()
+    }
+}
+
+/// The name of Kafka's lock file.
+const LOCK: &str = ".lock";
+
+/// Keeps a Kafka broker, and every process of runnel, out of a log directory.
+#[derive(Debug)]
+pub struct ForeignLock {
+    storage: Arc<dyn Storage>,
+    _file: Arc<dyn File>,
+    was_made: bool,
+}
+
+impl ForeignLock {
+    /// Takes it; `None` where somebody else has it.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn take(target: &Target) -> storage::Result<Option<Self>> {
+        let storage = Arc::clone(&target.place.storage);
+        let was_made = storage::found(storage.metadata(LOCK))?.is_none();
+        let file = storage.open(LOCK, Open::Create)?;
+        if !file.lock(LockRange::WHOLE_FILE, LockKind::Exclusive, Wait::No)? {
+            return Ok(None);
+        }
+        // Who stops deletes it after he has let go.
+        let named = storage::found(storage.metadata(LOCK))?;
+        let is_named = named.is_some_and(|named| file.metadata().is_ok_and(|it| it.id == named.id));
+        Ok(is_named.then_some(Self { storage, _file: file, was_made }))
+    }
+}
+
+impl Drop for ForeignLock {
+    fn drop(&mut self) {
+        if self.was_made {
+            // One that is left behind is locked by nobody.
+            let _ = self.storage.remove_file(LOCK);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `runnel log`: look after logs.
 
 mod dump;
+mod repair;
 mod verify;
 
 use clap::Subcommand;
@@ -14,6 +15,8 @@ use crate::log::names;
 pub(in crate::cli) enum LogCommand {
     /// Print what the files of a log hold: batches and records, entries of indexes, producers
     Dump(dump::DumpArgs),
+    /// Take out of a log what is damaged, and make anew what stands beside it: the plan, then the deed
+    Repair(repair::RepairArgs),
     /// Check every checksum and every index entry; findings go to standard output, one a line
     Verify(verify::VerifyArgs),
 }
@@ -22,6 +25,7 @@ pub(in crate::cli) enum LogCommand {
 pub(super) fn run(context: &Context, command: LogCommand) -> Outcome {
     match command {
         LogCommand::Dump(args) => dump::run(context, &args),
+        LogCommand::Repair(args) => repair::run(context, &args),
         LogCommand::Verify(args) => verify::run(context, &args),
     }
 }
