@@ -8,6 +8,7 @@ mod compression;
 mod error;
 mod header;
 mod records;
+mod rewrite;
 mod types;
 mod validate;
 pub mod varint;
@@ -22,6 +23,7 @@ pub use header::{
     stamp_append_time,
 };
 pub use records::Records;
+pub use rewrite::{BatchRewriter, emptied};
 pub use types::{Header, Headers, HeadersIter, Record};
 pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordFault, RecordRules};
 
