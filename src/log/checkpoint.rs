@@ -20,6 +20,9 @@ pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// The log start offsets that lie above the first segment's base offset.
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 
+/// Compaction has seen everything below the offset.
+pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
+
 /// The text of a checkpoint; `None` where there is no file, or none of text.
 pub(super) fn read_text(storage: &dyn Storage, path: &str) -> storage::Result<Option<String>> {
     match storage::read_text(storage, path, limits::TEXT_FILE_BYTES_MAX) {

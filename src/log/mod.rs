@@ -14,6 +14,7 @@
 mod aborted;
 mod append;
 pub mod checkpoint;
+mod compaction;
 pub mod control;
 mod deletion;
 pub mod epochs;

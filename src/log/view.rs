@@ -1,7 +1,8 @@
 //! What a log holds as of one moment, found without a lock.
 //!
 //! A [`View`] is the state as it was last published, and the segments of that generation. What it
-//! covers stays as it is until retention or compaction removes it. A process that owns the
+//! covers stays as it is until retention or compaction removes it: who then comes to a file that is
+//! not there, or not the one that the view knows, [looks again](PartitionLog::steadily). A process that owns the
 //! directory alone has published whatever there is, and keeps its last view in memory; others read
 //! the control file for each. Where no published state can be trusted, the view is found out from
 //! the files.
@@ -27,9 +28,18 @@ pub struct View {
     state: State,
     segments: Arc<Vec<Offset>>,
     fault: Option<TailFault>,
+    /// The files are of a later moment than the end, past which they go.
+    is_narrowed: bool,
 }
 
+/// Looks at a log that another process goes on rewriting; each needs a compaction in between.
+const LOOKS_MAX: usize = 16;
+
 impl View {
+    const fn new(state: State, segments: Arc<Vec<Offset>>, fault: Option<TailFault>) -> Self {
+        Self { state, segments, fault, is_narrowed: false }
+    }
+
     /// The first offset that can be read.
     #[must_use]
     pub const fn log_start(&self) -> Offset {
@@ -78,6 +88,16 @@ impl View {
         (self.state.offset_slots, self.state.time_slots)
     }
 
+    /// Whether its files may hold batches past its end.
+    pub(super) const fn is_narrowed(&self) -> bool {
+        self.is_narrowed
+    }
+
+    fn has_files_of(&self, other: &Self) -> bool {
+        let of = |view: &Self| (view.state.generation, view.state.active_base);
+        of(self) == of(other) && self.segments == other.segments
+    }
+
     pub(super) const fn state(&self) -> &State {
         &self.state
     }
@@ -106,6 +126,11 @@ pub(super) struct ReadCache {
 }
 
 impl ReadCache {
+    /// Nothing is known of the files any more.
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     /// An open segment, if it is there; it counts as read now.
     pub(super) fn used(&mut self, base: Offset) -> Option<Arc<Segment>> {
         let place = self.open.iter().rposition(|segment| segment.base_offset == base)?;
@@ -155,7 +180,7 @@ impl PartitionLog {
         }
         // Where the segments cannot be listed, the next look at the log tells why.
         let segments = self.segments_of(state).ok();
-        let view = segments.map(|segments| View { state: state.clone(), segments, fault: None });
+        let view = segments.map(|segments| View::new(state.clone(), segments, None));
         *guard(&self.shown) = view;
     }
 
@@ -223,10 +248,55 @@ impl PartitionLog {
     }
 
     fn view_of_files(&self) -> Result<View> {
-        match self.published_view()? {
-            Some(view) => Ok(view),
-            None => self.examined_view(),
+        for _ in 0..LOOKS_MAX {
+            if let Some(view) = self.published_view()? {
+                return Ok(view);
+            }
+            match self.examined_view() {
+                Err(Error::Storage(error)) if error.is_not_found() => {}
+                view => return view,
+            }
         }
+        self.examined_view()
+    }
+
+    /// Looks at what a view covers, and again where files were removed or replaced since: then at
+    /// those that are there now, up to the view's end.
+    ///
+    /// # Errors
+    /// Those of the last look.
+    pub(super) fn steadily<T>(
+        &self,
+        view: &View,
+        mut look: impl FnMut(&View) -> Result<T>,
+    ) -> Result<T> {
+        let mut again: Option<View> = None;
+        for _ in 0..LOOKS_MAX {
+            let seen = again.as_ref().unwrap_or(view);
+            let error = match look(seen) {
+                Err(error) if error.may_be_overtaken() => error,
+                done => return done,
+            };
+            match self.narrowed(view)? {
+                now if now.has_files_of(seen) => return Err(error),
+                now => again = Some(now),
+            }
+        }
+        look(again.as_ref().unwrap_or(view))
+    }
+
+    /// The files as they are now, up to the end of a view.
+    fn narrowed(&self, view: &View) -> Result<View> {
+        guard(&self.reading).forget();
+        let shown = if self.is_exclusive() { guard(&self.shown).clone() } else { None };
+        let mut now = match shown {
+            // It may be that the writer has not shown yet what it did to the files.
+            Some(shown) => View { segments: self.segments_of(&shown.state)?, ..shown },
+            None => self.view()?,
+        };
+        now.state.end_offset = now.state.end_offset.min(view.state.end_offset);
+        now.is_narrowed = true;
+        Ok(now)
     }
 
     /// The log as the control file publishes it; `None` if there is none to trust.
@@ -262,7 +332,7 @@ impl PartitionLog {
             return Ok(None);
         };
         let segments = self.segments_of(&state)?;
-        Ok(Some(View { state, segments, fault: None }))
+        Ok(Some(View::new(state, segments, None)))
     }
 
     /// All below this is known to have been durable, by the checkpoint and by the control file.
@@ -317,7 +387,7 @@ impl PartitionLog {
             let fault = Fault::EndsEarly { end, recovery_point };
             let fault =
                 (end < recovery_point).then_some(TailFault { segment: end, position: 0, fault });
-            return Ok(View { state: State::fresh(end, 0, 0), segments: Arc::default(), fault });
+            return Ok(View::new(State::fresh(end, 0, 0), Arc::default(), fault));
         };
         let last = self.segment(*last)?.log.metadata()?;
         if let Some((of, view)) = &guard(&self.reading).examined
@@ -346,7 +416,7 @@ impl PartitionLog {
         let is_whole = self.place.only_segment.is_none();
         let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
         let fault = loss.or(examined.fault);
-        let view = View { state, segments: Arc::new(examined.segments), fault };
+        let view = View::new(state, Arc::new(examined.segments), fault);
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)
     }
