@@ -12,6 +12,7 @@
 //! to every process of this machine; [`PartitionLog::sync`] has made it durable.
 
 mod aborted;
+mod admission;
 mod append;
 pub mod checkpoint;
 mod compaction;
@@ -35,6 +36,9 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transactions;
+mod txn_index;
+mod undecided;
 mod view;
 mod waking;
 mod walk;
@@ -49,5 +53,6 @@ pub use read::{Chunk, Cursor};
 pub use recovery::TailFault;
 pub use segment::{Segment, list_segments};
 pub use time::TimedOffset;
+pub use transactions::{EndMarker, TransactionCheck, TransactionVersion};
 pub use view::View;
 pub use waking::Listener;

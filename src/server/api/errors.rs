@@ -31,7 +31,10 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
         Error::Malformed(_) | Error::NotOneBatch => ErrorCode::CorruptMessage,
         Error::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+        Error::InvalidTxnState { .. } | Error::TransactionNotVerified { .. } => {
+            ErrorCode::InvalidTxnState
+        }
+        Error::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
         Error::OffsetsExhausted => ErrorCode::UnknownServerError,
     }
 }
