@@ -96,13 +96,18 @@ impl PartitionLog {
     /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// As the file system says: an index that was there may have gone with its segment.
+    /// As the file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
         from: Offset,
         to: Offset,
     ) -> Result<Vec<AbortedTransaction>> {
+        // An index that was there may have gone with its segment.
+        self.steadily(view, |view| self.aborted_by(view, from, to))
+    }
+
+    fn aborted_by(&self, view: &View, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>> {
         let mut aborted = Vec::new();
         let known = view.aborted();
         let believed = known.found.as_ref().map_or(Offset(i64::MAX), |(since, _)| *since);

@@ -46,6 +46,7 @@ mod writer;
 
 pub use aborted::AbortedTransaction;
 pub use append::Appended;
+pub use compaction::{Compacted, Compaction, CompactionEnd, Dirtiness};
 pub use error::{Corruption, Error, Fault, Result};
 pub use partition::{Notice, Owned, PartitionLog, Place};
 pub use producers::ProducerInfo;
