@@ -96,6 +96,14 @@ pub enum Error {
     /// A path that was to be a log and is none.
     #[error("{0} is neither a partition directory nor a segment's .log file")]
     NotALog(String),
+    /// A topic of which records are not deleted by offset.
+    #[error("records of topic {topic} are not deleted by offset: {why}")]
+    KeepsRecords {
+        /// The topic.
+        topic: TopicName,
+        /// Why not.
+        why: &'static str,
+    },
     /// What a later version will do.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
@@ -136,6 +144,12 @@ impl Error {
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
         matches!(self, Self::Log { source: log::Error::Corrupt(_), .. })
+    }
+
+    /// Whether this tells of a partition that was deleted meanwhile.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Log { source: log::Error::Gone, .. })
     }
 
     /// The storage error at the root of this one, if that is what it comes from.

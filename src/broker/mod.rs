@@ -23,6 +23,7 @@ mod meta;
 mod offsets;
 mod produce;
 mod producer_ids;
+mod retain;
 mod settings;
 mod topics;
 
