@@ -8,6 +8,7 @@ mod support;
 mod group_records;
 mod groups;
 mod inspect_verify;
+mod log_compaction;
 mod log_crash;
 mod log_ground;
 mod log_idempotent;

@@ -10,7 +10,6 @@ use crate::log::error::Result;
 use crate::log::names::{self, LOG};
 use crate::log::partition::PartitionLog;
 use crate::log::scan::{Check, Found, Scanner};
-use crate::log::segment::Segment;
 use crate::log::view::View;
 use crate::model::{Offset, TopicConfig};
 
@@ -80,7 +79,7 @@ impl PartitionLog {
         let first = if is_past { first } else { first.saturating_sub(1) };
         let stable = finished.partition_point(|base| *base <= view.last_stable());
         let bound = if view.last_stable() >= *active { stable } else { stable.saturating_sub(1) };
-        let bound = self.first_too_young(&finished[..bound.max(first)], first, &config, now_ms)?;
+        let bound = self.first_too_young(view, &finished[..bound.max(first)], first, &config, now_ms)?;
         let sizes = |bases: &[Offset]| bases.iter().map(|base| self.bytes_of_segment(*base)).sum();
         let dirty = &finished[first.min(bound)..bound];
         Ok(Dirtiness {
@@ -102,6 +101,7 @@ impl PartitionLog {
     /// The number of the first dirty segment with a record that is too young; that of all if none has.
     fn first_too_young(
         &self,
+        view: &View,
         finished: &[Offset],
         first_dirty: usize,
         config: &TopicConfig,
@@ -110,7 +110,7 @@ impl PartitionLog {
         if config.min_compaction_lag_ms > 0 {
             let oldest = now_ms.saturating_sub(config.min_compaction_lag_ms);
             for (number, base) in finished.iter().enumerate().skip(first_dirty) {
-                if largest_timestamp(&*self.segment(*base)?)? > oldest {
+                if self.largest_timestamp(view, *base, oldest.saturating_add(1))? > oldest {
                     return Ok(number);
                 }
             }
@@ -135,18 +135,4 @@ impl PartitionLog {
         }
         Ok(false)
     }
-}
-
-/// The largest timestamp of a finished segment; the time of its file where no record has one.
-fn largest_timestamp(segment: &Segment) -> Result<i64> {
-    let file = segment.log.metadata()?;
-    let mut largest = -1;
-    let mut scanner = Scanner::new(&*segment.log, 0, file.len, Check::Frames);
-    while let Some(found) = scanner.next()? {
-        match found {
-            Found::Batch { batch, .. } => largest = largest.max(batch.max_timestamp()),
-            Found::Fault { position, fault } => return Err(fault.at(&*segment.log, position)),
-        }
-    }
-    Ok(if largest >= 0 { largest } else { file.modified_ms })
 }
