@@ -25,9 +25,11 @@ pub(super) fn finish_replacements(
         return Ok(false);
     }
     // Those first that a `.cleaned` tells to be unfinished: without it they would count.
-    let removed = [&left.unfinished, &left.doomed];
-    for name in removed.into_iter().flatten() {
-        storage::found(storage.remove_file(&path_in(dir, name)))?;
+    for names in [&left.unfinished, &left.doomed] {
+        for name in names {
+            storage::found(storage.remove_file(&path_in(dir, name)))?;
+        }
+        storage.sync_dir(dir)?;
     }
     let mut end = Offset::ZERO;
     for base in &left.swaps {

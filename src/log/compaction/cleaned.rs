@@ -132,7 +132,8 @@ impl<'p> CleanedSegment<'p> {
     }
 }
 
-/// Removes the files of a segment that was not finished, or is not wanted.
+/// Removes the files of a segment that was not finished, or is not wanted. Not once one of them is
+/// called `.swap`: those that are left tell that it is not to be believed.
 pub(super) fn remove(place: &Place, base: Offset) -> Result<()> {
     for suffix in FILES {
         let path = swap::path(&place.dir, base, suffix, CLEANED);

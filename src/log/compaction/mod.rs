@@ -249,19 +249,23 @@ impl PartitionLog {
             let mut cleaned = CleanedSegment::create(place, base, interval)?;
             let copied = copy_group(place, group, is_last, filter, &mut cleaned, progress);
             let aborted = filter.transactions.take_indexed();
-            let replaced = match copied {
-                Ok(Pass::Stopped) => Ok(Err(CompactionEnd::Stopped)),
-                Ok(_) if is_as_it_was(group, filter) => Ok(Ok(group[0].bytes)),
-                Ok(_) => {
-                    let modified_ms = group.last().map_or(0, |source| source.modified_ms);
-                    let finished = cleaned.finish(&aborted, modified_ms);
-                    finished.and_then(|finished| self.replace(group, &finished, now_ms))
-                }
-                Err(error) => Err(error),
+            let modified_ms = group.last().map_or(0, |source| source.modified_ms);
+            let finished = match copied {
+                Ok(Pass::Stopped) => Err(Ok(CompactionEnd::Stopped)),
+                Ok(_) if is_as_it_was(group, filter) => Ok(None),
+                Ok(_) => cleaned.finish(&aborted, modified_ms).map(Some).map_err(Err),
+                Err(error) => Err(Err(error)),
             };
-            // What can't be removed now the next compaction removes.
-            let _ = cleaned::remove(place, base);
-            match replaced? {
+            if !matches!(finished, Ok(Some(_))) {
+                // What can't be removed now the next compaction removes.
+                let _ = cleaned::remove(place, base);
+            }
+            let replaced = match finished {
+                Ok(None) => Ok(group[0].bytes),
+                Ok(Some(finished)) => self.replace(group, &finished, now_ms)?,
+                Err(ended) => Err(ended?),
+            };
+            match replaced {
                 Ok(bytes_after) => {
                     compacted.segments_before += group.len() as u64;
                     compacted.segments_after += 1;
@@ -285,13 +289,13 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<std::result::Result<u64, CompactionEnd>> {
         self.with_writer(now_ms, |place, _, writer| {
-            if !finished.is_there(place)? {
-                return Ok(Err(CompactionEnd::Overtaken));
-            }
+            let mut is_same = finished.is_there(place)?;
             for source in group {
-                if !source.is_there(place)? {
-                    return Ok(Err(CompactionEnd::Overtaken));
-                }
+                is_same &= source.is_there(place)?;
+            }
+            if !is_same {
+                cleaned::remove(place, finished.base)?;
+                return Ok(Err(CompactionEnd::Overtaken));
             }
             let (storage, dir, bases) = (&*place.storage, place.dir.as_str(), [finished.base]);
             let end = group.last().map_or(finished.base, |source| source.next_base);
