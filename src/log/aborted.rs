@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::error::Result;
 use super::names::{self, TXN_INDEX};
 use super::partition::{PartitionLog, Place};
+use super::read::out_of_range;
 use super::view::View;
 use crate::model::Offset;
 use crate::storage::{File, Open};
@@ -96,7 +97,8 @@ impl PartitionLog {
     /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// As the file system says.
+    /// [`super::Error::OffsetOutOfRange`] where an index has gone with records that were deleted; as the
+    /// file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
@@ -108,6 +110,9 @@ impl PartitionLog {
     }
 
     fn aborted_by(&self, view: &View, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>> {
+        if view.is_narrowed() && from < view.log_start() {
+            return Err(out_of_range(view, from));
+        }
         let mut aborted = Vec::new();
         let known = view.aborted();
         let believed = known.found.as_ref().map_or(Offset(i64::MAX), |(since, _)| *since);

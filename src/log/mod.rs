@@ -18,6 +18,7 @@ pub mod checkpoint;
 mod compaction;
 pub mod control;
 mod deletion;
+mod durable;
 pub mod epochs;
 mod error;
 pub mod index;

@@ -200,7 +200,8 @@ impl PartitionLog {
     }
 }
 
-fn out_of_range(view: &View, offset: Offset) -> Error {
+/// An offset that a view does not have.
+pub(super) fn out_of_range(view: &View, offset: Offset) -> Error {
     Error::OffsetOutOfRange { offset, start: view.log_start(), end: view.end() }
 }
 

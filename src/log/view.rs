@@ -103,6 +103,12 @@ impl View {
         of(self) == of(other) && self.segments == other.segments
     }
 
+    /// Whether its segments are those of another view.
+    #[must_use]
+    pub const fn has_segments_of(&self, other: &Self) -> bool {
+        self.state.generation == other.state.generation
+    }
+
     /// Whether a transaction is open.
     #[must_use]
     pub const fn has_open_transactions(&self) -> bool {
