@@ -14,6 +14,7 @@ mod log_idempotent;
 mod log_kafka_producers;
 mod log_model;
 mod log_transactions;
+mod log_transactions_crash;
 mod record_kafka_files;
 mod record_oracle;
 mod record_round_trip;
