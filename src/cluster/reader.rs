@@ -42,7 +42,7 @@ pub struct RecordRange {
 }
 
 /// Reads one partition from an offset to another.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PartitionReader {
     log: Arc<PartitionLog>,
     view: View,
@@ -97,6 +97,11 @@ impl PartitionReader {
     #[must_use]
     pub fn log(&self) -> &PartitionLog {
         &self.log
+    }
+
+    /// The log as it was looked at last.
+    pub(super) const fn view(&self) -> &View {
+        &self.view
     }
 
     /// An error of that log, with its name.

@@ -15,6 +15,7 @@ mod log_kafka_producers;
 mod log_model;
 mod log_transactions;
 mod log_transactions_crash;
+mod log_retain;
 mod record_kafka_files;
 mod record_oracle;
 mod record_round_trip;
