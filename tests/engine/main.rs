@@ -16,6 +16,8 @@ mod log_ground;
 mod log_idempotent;
 mod log_kafka_producers;
 mod log_model;
+mod log_transactions;
+mod log_transactions_crash;
 mod log_retain;
 mod record_kafka_files;
 mod record_oracle;
