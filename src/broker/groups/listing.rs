@@ -79,7 +79,9 @@ pub fn list_groups(broker: &Arc<Broker>) -> broker::Result<BTreeMap<String, List
         let records = snapshot.iter().flat_map(Snapshot::records);
         records.for_each(|(offset, key, value)| all.take(offset, key, Some(value)));
         let mut replay = Replay::after(snapshot.as_ref());
-        replay.run(&log, &view, |offset, key, value| all.take(offset, key, value)).map_err(reading)?;
+        replay
+            .run(&log, &view, |offset, key, value| all.take(offset, key, value))
+            .map_err(reading)?;
         all.iter().for_each(|(_, key, value)| take(&mut groups, key, value));
     }
     Ok(groups)
@@ -89,7 +91,8 @@ fn take(groups: &mut BTreeMap<String, ListedGroup>, key: &[u8], value: &[u8]) {
     let Some(id) = group_of(key) else { return };
     if !groups.contains_key(id) {
         let kind = GroupKind::Classic;
-        let new = ListedGroup { kind, protocol_type: String::new(), recorded_members: 0, offsets: 0 };
+        let new =
+            ListedGroup { kind, protocol_type: String::new(), recorded_members: 0, offsets: 0 };
         groups.insert(id.to_owned(), new);
     }
     let group = groups.get_mut(id).expect("it was put there");

@@ -59,9 +59,9 @@ impl NoteFile {
         if !changed && self.written.is_some_and(is_fresh) {
             return;
         }
-        let owns = topics.iter().map(|topic| {
-            (topic.name.to_string(), topic.owned.keys().copied().collect::<Vec<_>>())
-        });
+        let owns = topics
+            .iter()
+            .map(|topic| (topic.name.to_string(), topic.owned.keys().copied().collect::<Vec<_>>()));
         let note = Note { group: self.group.clone(), owns: owns.collect() };
         let text = serde_json::to_vec(&note).unwrap_or_default();
         if self.write(&text).is_err() {
@@ -125,6 +125,11 @@ impl Owners {
             }
         }
         Ok(Self { group: group.to_owned(), locks, notes })
+    }
+
+    /// The topics that members say they read.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().flat_map(|(note, _)| note.owns.keys().map(|topic| &**topic))
     }
 
     /// Whether a member has a partition, and which, if it said so.

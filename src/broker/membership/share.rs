@@ -114,9 +114,9 @@ mod tests {
             let taken = free.min(share.most.saturating_sub(held[at]));
             held[at] += taken;
             let calls = |wanted| {
-                held.iter().enumerate().any(|(other, held)| {
-                    other != at && share.call(*held) == Some(wanted)
-                })
+                held.iter()
+                    .enumerate()
+                    .any(|(other, held)| other != at && share.call(*held) == Some(wanted))
             };
             let given = share.surplus(held[at], calls(Call::ForOne), calls(Call::ForSurplus));
             held[at] -= given;

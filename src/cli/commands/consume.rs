@@ -62,12 +62,7 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(short, long, value_name = "GROUP", help_heading = "Going on", value_parser = parse_group, conflicts_with_all = ["partition", "tail", "cursor_file"])]
     group: Option<String>,
     /// Go on where this file says, and note in it what was written
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Going on",
-        conflicts_with = "tail"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = "Going on", conflicts_with = "tail")]
     cursor_file: Option<PathBuf>,
     /// Whether to commit what was written: auto or none
     #[arg(

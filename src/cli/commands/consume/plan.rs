@@ -277,11 +277,7 @@ fn source(text: &str) -> Result<Source, CommandError> {
 }
 
 /// What all the `-o` say together.
-fn offsets(
-    texts: &[String],
-    now_ms: i64,
-    is_kept: bool,
-) -> Result<OffsetRange, CommandError> {
+fn offsets(texts: &[String], now_ms: i64, is_kept: bool) -> Result<OffsetRange, CommandError> {
     let mut offsets = OffsetRange::default();
     for text in texts {
         let range =

@@ -309,7 +309,7 @@ impl Run<'_> {
                 part.reader.seek(part.next);
                 return Ok(flow);
             }
-            part.next = part.reader.position();
+            part.next = part.reader.position().min(part.reader.stop());
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -347,7 +347,7 @@ impl Run<'_> {
         })?;
         if flow.is_continue() {
             for reader in &readers {
-                parts[self.numbers[reader.partition()]].next = reader.position();
+                parts[self.numbers[reader.partition()]].next = reader.position().min(reader.stop());
             }
         }
         Ok(())

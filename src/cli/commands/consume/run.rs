@@ -58,9 +58,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
 }
 
 /// Room for a batch of any of these logs.
-pub(super) fn decompressor<'r>(
-    readers: impl Iterator<Item = &'r PartitionReader>,
-) -> Decompressor {
+pub(super) fn decompressor<'r>(readers: impl Iterator<Item = &'r PartitionReader>) -> Decompressor {
     let largest = readers.map(|reader| reader.log().config().max_message_bytes).max();
     largest.map_or_else(Decompressor::default, Decompressor::for_max_message_bytes)
 }
