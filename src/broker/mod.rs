@@ -48,6 +48,7 @@ pub use membership::{MemberNote, Membership, Owners, Rebalance, Unused};
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
+pub use retain::RetentionRound;
 pub use topics::TopicInfo;
 
 use crate::clock::Clock;

@@ -6,7 +6,16 @@ use super::Broker;
 use super::error::{Error, Result};
 use super::topics::TopicInfo;
 use crate::log::{PartitionLog, Retained};
-use crate::model::{Offset, TopicPartition};
+use crate::model::{Offset, TopicName, TopicPartition};
+
+/// Which partitions retention is to look at, and what to do there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RetentionRound<'a> {
+    /// Those of this topic alone.
+    pub only: Option<&'a TopicName>,
+    /// Only say what is due.
+    pub dry_run: bool,
+}
 
 impl Broker {
     /// What retention would take out of a partition.
@@ -35,22 +44,35 @@ impl Broker {
         retained.map_err(|error| Error::of_log("remove old segments of", &log, error))
     }
 
-    /// Does the same in every partition of the catalog's topics, until `stop` says so. `each` is
-    /// told of those where something was taken out and of those that failed; the others go on.
+    /// Goes over the partitions of the catalog's topics, until `stop` says so. `each` is told of
+    /// those where something was, or is, due and of those that failed; the others go on. Topics
+    /// that the catalog does not have keep all of their records.
     ///
     /// # Errors
-    /// As [`Broker::all_topics`] says.
+    /// [`Error::NoSuchTopic`] for the one that is named; as [`Broker::all_topics`] says.
     pub fn retention_round(
         &self,
+        round: RetentionRound<'_>,
         stop: &dyn Fn() -> bool,
         each: &mut dyn FnMut(TopicPartition, Result<Retained>),
     ) -> Result<()> {
-        for topic in self.all_topics()? {
+        let topics = match round.only {
+            None => self.all_topics()?,
+            Some(name) => match self.topic_named(name)? {
+                Some(topic) => vec![topic],
+                None => return self.topic(name).map(drop),
+            },
+        };
+        for topic in topics {
             for partition in 0..topic.partitions {
                 if stop() {
                     return Ok(());
                 }
-                match self.retain(&topic, partition) {
+                let result = match round.dry_run {
+                    true => self.retention_due(&topic, partition),
+                    false => self.retain(&topic, partition),
+                };
+                match result {
                     Ok(retained) if retained.is_nothing() => {}
                     // It was deleted since the topics were listed.
                     Err(error) if error.is_gone() && !self.is_still(&topic)? => break,

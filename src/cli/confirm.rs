@@ -1,14 +1,13 @@
-//! Asking before something is done that can't be undone.
+//! Asking before what cannot be undone. Where there is nobody to ask, it is wrong usage.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::error::CommandError;
 
-/// Whether a person says yes. Where there is no terminal to ask on that is wrong usage: `needs` tells
-/// what would have needed it.
-pub(super) fn confirmed(needs: &str, question: &str) -> Result<bool, CommandError> {
+/// Whether a person says yes. `what` needs it, as in "deleting topics".
+pub(super) fn confirmed(what: &str, question: &str) -> Result<bool, CommandError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CommandError::usage(format!("{needs} needs a yes")).hint("--yes says it"));
+        return Err(CommandError::usage(format!("{what} needs a yes")).hint("--yes says it"));
     }
     let asked = std::io::stderr().lock().write_all(format!("{question} [y/N] ").as_bytes());
     let mut answer = String::new();

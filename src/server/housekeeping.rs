@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::node::Node;
-use crate::broker;
+use crate::broker::{self, RetentionRound};
 use crate::log::{Retained, RetentionRule};
+use crate::model::TopicPartition;
 use crate::model::config::BrokerConfig;
 
 /// How long a server that has just started leaves the disk to its clients, unless rounds are more
@@ -81,7 +82,7 @@ fn interval(job: &Job, node: &Node) -> Duration {
 
 /// Old segments go, by time and size.
 fn retention(node: &Node, stop: &Stop) -> broker::Result<()> {
-    node.broker.retention_round(&|| stop.is_asked(), &mut |partition, result| match result {
+    let mut tell = |partition: TopicPartition, result: broker::Result<Retained>| match result {
         Ok(retained) => tracing::info!(
             %partition,
             segments = retained.segments.len(),
@@ -91,7 +92,8 @@ fn retention(node: &Node, stop: &Stop) -> broker::Result<()> {
             "retention"
         ),
         Err(error) => tracing::warn!(%error, %partition, "retention"),
-    })
+    };
+    node.broker.retention_round(RetentionRound::default(), &|| stop.is_asked(), &mut tell)
 }
 
 fn rules(retained: &Retained) -> String {

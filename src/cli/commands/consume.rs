@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 
 use super::Outcome;
 use crate::cli::context::Context;
+use crate::model::IsolationLevel;
 use crate::model::limits::GROUP_STRING_BYTES_MAX;
 
 /// Flags of `runnel consume`.
@@ -58,6 +59,18 @@ pub(in crate::cli) struct ConsumeArgs {
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Which records")]
     header: Vec<String>,
 
+    /// Of transactions: read-committed or read-uncommitted [default: read-committed]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        alias = "isolation-level",
+        help_heading = "Which records",
+        value_enum,
+        default_value_t = Isolation::ReadCommitted,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    isolation: Isolation,
     /// Go on where the group stands, commit what was written, share the partitions with its members
     #[arg(short, long, value_name = "GROUP", help_heading = "Going on", value_parser = parse_group, conflicts_with_all = ["partition", "tail", "cursor_file"])]
     group: Option<String>,
@@ -161,6 +174,26 @@ Examples:
 enum Order {
     /// By timestamp
     Time,
+}
+
+/// Which records of transactions are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Isolation {
+    /// Those of committed ones
+    #[value(alias = "read_committed")]
+    ReadCommitted,
+    /// All of them
+    #[value(alias = "read_uncommitted")]
+    ReadUncommitted,
+}
+
+impl From<Isolation> for IsolationLevel {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::ReadCommitted => Self::ReadCommitted,
+            Isolation::ReadUncommitted => Self::ReadUncommitted,
+        }
+    }
 }
 
 /// Whether progress is kept.

@@ -1,6 +1,7 @@
-//! `runnel topic`: make, list, describe, change and delete topics.
+//! `runnel topic`: make, list, describe, change, truncate and delete topics.
 
 mod describe;
+mod truncate;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,8 @@ pub(in crate::cli) enum TopicCommand {
     Alter(AlterArgs),
     /// Delete topics with all their records
     Delete(DeleteArgs),
+    /// Delete the records of a topic before an offset or a time
+    Truncate(truncate::TruncateArgs),
 }
 
 /// Flags of `topic create`.
@@ -110,6 +113,7 @@ pub(super) fn run(context: &Context, command: TopicCommand) -> Outcome {
         TopicCommand::Describe(args) => describe(context, &args),
         TopicCommand::Alter(args) => alter(context, &args),
         TopicCommand::Delete(args) => delete(context, &args),
+        TopicCommand::Truncate(args) => truncate::run(context, &args),
     }
 }
 

@@ -15,11 +15,11 @@ use crate::cli::filter::Filter;
 use crate::cli::format::Format;
 use crate::cli::offset_spec::{OffsetRange, OffsetSpec};
 use crate::cli::output::{Formatter, Output};
-use crate::cli::partition_list::{PartitionListError, parse_partitions};
+use crate::cli::partition_list::parse_partitions;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange};
-use crate::model::{Offset, TopicName};
+use crate::model::{IsolationLevel, Offset, TopicName};
 
 /// What a topic argument names.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ pub(super) struct Plan {
     sources: Vec<Source>,
     partitions: Option<Vec<i32>>,
     offsets: OffsetRange,
+    isolation: IsolationLevel,
     pub(super) range: RecordRange,
     pub(super) filter: Filter,
     pub(super) tail: Option<u64>,
@@ -98,8 +99,9 @@ impl Plan {
         let topics = args.topics.iter().chain(&args.kafka_topic);
         Ok(Self {
             sources: topics.map(|text| source(text)).collect::<Result<_, _>>()?,
-            partitions: args.partition.as_deref().map(partitions).transpose()?,
+            partitions: args.partition.as_deref().map(parse_partitions).transpose()?,
             offsets,
+            isolation: args.isolation.into(),
             // A time to come is the end as it is now, or with -f no end yet.
             range: RecordRange { since: time(&args.since)?, until },
             filter,
@@ -186,7 +188,7 @@ impl Plan {
         let topic = cluster.topic(name)?;
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
-            readers.push(cluster.reader(&topic, *partition)?);
+            readers.push(cluster.reader(&topic, *partition)?.with_isolation(self.isolation));
         }
         Ok(())
     }
@@ -214,7 +216,7 @@ impl Plan {
             let topic = path.replace('.', "\\.");
             error.hint(format!("what ends in .log is a path; '^{topic}' is a topic of that name"))
         });
-        let reader = opened?.reader()?;
+        let reader = opened?.reader()?.with_isolation(self.isolation);
         let partition = reader.partition().partition;
         if self.partitions.as_ref().is_none_or(|wanted| wanted.contains(&partition)) {
             readers.push(reader);
@@ -251,14 +253,12 @@ impl Plan {
     }
 
     fn resolve(&self, reader: &PartitionReader, spec: OffsetSpec) -> Result<Offset, Error> {
-        let (start, end) = reader.bounds();
+        let (start, _) = reader.bounds();
         reader.resolve(match spec {
             OffsetSpec::Beginning => cluster::OffsetSpec::Beginning,
             OffsetSpec::End | OffsetSpec::Stored => cluster::OffsetSpec::End,
             OffsetSpec::At(offset) => cluster::OffsetSpec::At(offset),
-            OffsetSpec::AfterBeginning(count) => {
-                cluster::OffsetSpec::At((start + count).min(end).0)
-            }
+            OffsetSpec::AfterBeginning(count) => cluster::OffsetSpec::At((start + count).0),
             OffsetSpec::BeforeEnd(count) => cluster::OffsetSpec::BeforeEnd(count.unsigned_abs()),
             OffsetSpec::Time(timestamp) => cluster::OffsetSpec::Time(timestamp),
         })
@@ -310,13 +310,6 @@ fn filter(args: &ConsumeArgs) -> Result<Filter, CommandError> {
         filter = filter.with_header(header).map_err(CommandError::usage)?;
     }
     Ok(filter)
-}
-
-fn partitions(text: &str) -> Result<Vec<i32>, CommandError> {
-    parse_partitions(text).map_err(|error| match error {
-        PartitionListError::Range(_) => CommandError::failed(error),
-        error => CommandError::usage(error),
-    })
 }
 
 fn output(args: &ConsumeArgs) -> Result<Output, CommandError> {

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
     let total = reading
         .readers
         .iter()
-        .map(|reader| (reader.stop() - reader.position()).unsigned_abs())
+        .map(|reader| (reader.stop() - reader.position()).max(0).unsigned_abs())
         .sum();
     let progress = Progress::new(context, total, Unit::Records);
     let mut run = Run {
