@@ -13,6 +13,7 @@ mod consume_group;
 mod crash_kill;
 mod cursor_file;
 mod group;
+mod group_members;
 mod help;
 mod independent_reader;
 mod kafka_data;

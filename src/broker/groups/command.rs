@@ -147,7 +147,7 @@ impl GroupOffsets {
         let broker = Arc::clone(&self.store.broker);
         let storage = broker.home().storage();
         let Some(topic) = self.store.found()? else { return Ok(()) };
-        let snapshot = Snapshot::read(&**storage, topic.id, log, &view);
+        let snapshot = self.store.snapshot(log, &view);
         self.replay = Replay::after(snapshot.as_ref());
         let read_from = self.replay.end().max(view.log_start());
         let records = snapshot.iter().flat_map(Snapshot::records);
@@ -281,9 +281,9 @@ impl GroupOffsets {
         };
         let group = &*self.known.group;
         for (topic, partitions) in self.known.offsets.topics() {
-            partitions.keys().for_each(|partition| {
-                add(GroupRecordKey::Offset { group, topic, partition: *partition })
-            });
+            for partition in partitions.keys().copied() {
+                add(GroupRecordKey::Offset { group, topic, partition });
+            }
         }
         if self.known.classic.is_some() {
             add(GroupRecordKey::Group { group });

@@ -140,7 +140,7 @@ impl Run<'_> {
             if self.numbers.contains_key(&named) {
                 continue;
             }
-            let reader = cluster.reader(topic, partition)?;
+            let reader = self.plan.reader(cluster, topic, partition)?;
             let limit = self.plan.stop(&reader)?;
             let mut part = Part::new(reader, topic.id, limit);
             part.is_late = !is_first;
@@ -309,7 +309,7 @@ impl Run<'_> {
                 part.reader.seek(part.next);
                 return Ok(flow);
             }
-            part.next = part.reader.position().min(part.reader.stop());
+            part.next = part.reader.position();
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -347,7 +347,7 @@ impl Run<'_> {
         })?;
         if flow.is_continue() {
             for reader in &readers {
-                parts[self.numbers[reader.partition()]].next = reader.position().min(reader.stop());
+                parts[self.numbers[reader.partition()]].next = reader.position();
             }
         }
         Ok(())
