@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod group_commands;
 mod group_records;
 mod groups;
 mod inspect_verify;
