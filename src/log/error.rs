@@ -54,6 +54,19 @@ pub enum Fault {
     },
 }
 
+impl Error {
+    /// Whether this is how a look ends at files that were removed or replaced meanwhile.
+    pub(super) fn may_be_overtaken(&self) -> bool {
+        match self {
+            Self::Storage(error) => {
+                error.is_not_found() || error.source.kind() == std::io::ErrorKind::UnexpectedEof
+            }
+            Self::Corrupt(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Fault {
     /// As an error about a file.
     #[must_use]
@@ -124,6 +137,22 @@ pub enum Error {
     InvalidTxnState {
         /// The producer.
         producer_id: i64,
+    },
+    /// A batch in a transaction of which the coordinator has not been asked. Source: KIP-890.
+    #[error("producer {producer_id} has no transaction here that was verified")]
+    TransactionNotVerified {
+        /// The producer.
+        producer_id: i64,
+    },
+    /// A marker of a coordinator that another one has taken the place of. Source: KIP-98.
+    #[error("the coordinator of producer {producer_id} has epoch {current} by now, not {found}")]
+    CoordinatorFenced {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of the marker's coordinator.
+        found: i32,
+        /// The epoch that the log knows.
+        current: i32,
     },
     /// No offset is left.
     #[error("the partition has no offsets left")]

@@ -12,10 +12,13 @@
 //! to every process of this machine; [`PartitionLog::sync`] has made it durable.
 
 mod aborted;
+mod admission;
 mod append;
 pub mod checkpoint;
+mod compaction;
 pub mod control;
 mod deletion;
+mod durable;
 pub mod epochs;
 mod error;
 pub mod index;
@@ -23,10 +26,12 @@ mod indexing;
 mod leftovers;
 pub mod names;
 mod partition;
+mod producer_replay;
 mod producers;
 mod read;
 mod recovery;
 mod replay;
+mod retention;
 pub mod scan;
 mod segment;
 pub mod snapshot;
@@ -34,6 +39,9 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transactions;
+mod txn_index;
+mod undecided;
 mod view;
 mod waking;
 mod walk;
@@ -41,12 +49,18 @@ mod writer;
 
 pub use aborted::AbortedTransaction;
 pub use append::Appended;
+pub use compaction::{Compacted, Compaction, CompactionEnd, Dirtiness};
 pub use error::{Corruption, Error, Fault, Result};
+pub use leftovers::finish_replacements;
 pub use partition::{Notice, Owned, PartitionLog, Place};
+pub use producer_replay::{EndedTransaction, ProducerReplay};
 pub use producers::ProducerInfo;
 pub use read::{Chunk, Cursor};
 pub use recovery::TailFault;
+pub use retention::{DueSegment, Retained, RetentionRule};
 pub use segment::{Segment, list_segments};
 pub use time::TimedOffset;
+pub use transactions::{EndMarker, TransactionCheck, TransactionVersion};
 pub use view::View;
 pub use waking::Listener;
+pub use walk::index_entries;

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::task::Waker;
 
-use super::checkpoint::{self, Deferred, LOG_STARTS, RECOVERY_POINTS};
+use super::checkpoint::{self, CLEANER_OFFSETS, Deferred, LOG_STARTS, RECOVERY_POINTS};
 use super::error::{Error, Result};
 use super::names;
+use super::retention::Aged;
 use super::view::{ReadCache, View};
 use super::waking::{Listener, Listeners};
 use super::writer::Writer;
@@ -41,6 +42,8 @@ pub struct Owned {
     pub locks: Arc<LockTable>,
     /// The partition's range of the lock file.
     pub partition_lock: LockRange,
+    /// The range that one compaction of the partition at a time holds.
+    pub compaction_lock: LockRange,
     /// The range that guards the checkpoint files of the log directory.
     pub checkpoint_lock: LockRange,
     /// Where what is cut off a log is kept: `cut`.
@@ -83,6 +86,11 @@ impl Place {
         self.checkpointed(LOG_STARTS)
     }
 
+    /// The first offset that no compaction has seen; `None` where there was none yet.
+    pub(super) fn cleaner_offset(&self) -> Result<Option<Offset>> {
+        self.checkpointed(CLEANER_OFFSETS)
+    }
+
     fn checkpointed(&self, file: &str) -> Result<Option<Offset>> {
         let Some(log_dir) = &self.log_dir else {
             return Ok(None);
@@ -103,6 +111,11 @@ impl Place {
     /// Notes in the checkpoint that the log begins at an offset.
     pub(super) fn store_log_start(&self, owned: &Owned, offset: Offset) -> Result<()> {
         self.store_checkpoint(owned, LOG_STARTS, offset)
+    }
+
+    /// Notes in the checkpoint that compaction has seen everything below an offset.
+    pub(super) fn store_cleaner_offset(&self, owned: &Owned, offset: Offset) -> Result<()> {
+        self.store_checkpoint(owned, CLEANER_OFFSETS, offset)
     }
 
     fn store_checkpoint(&self, owned: &Owned, file: &str, offset: Offset) -> Result<()> {
@@ -166,6 +179,8 @@ pub struct PartitionLog {
     /// Held through a sync; taken before `writer`.
     pub(super) sync_turn: Mutex<()>,
     pub(super) reading: Mutex<ReadCache>,
+    /// What retention found out last of the oldest segment.
+    pub(super) aged: Mutex<Option<Aged>>,
     /// What was published last, in a process that owns the directory alone.
     pub(super) shown: Mutex<Option<View>>,
     pub(super) listeners: Arc<Listeners>,
@@ -186,6 +201,7 @@ impl PartitionLog {
             first_found: OnceLock::new(),
             sync_turn: Mutex::default(),
             reading: Mutex::default(),
+            aged: Mutex::default(),
             shown: Mutex::default(),
             listeners: Arc::default(),
             is_retired: AtomicBool::new(false),

@@ -1,25 +1,28 @@
 //! A segment: its files, and where in them an offset is.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::index::{self, OFFSET_ENTRY_BYTES, OffsetEntry, TIME_ENTRY_BYTES, TimeEntry};
 use super::names::{self, INDEX, LOG, TIME_INDEX};
 use super::scan::{Check, Found, Scanner};
 use crate::model::Offset;
-use crate::storage::{self, File, Open, Result, Storage};
+use crate::storage::{self, DirEntry, File, Open, Result, Storage};
 
 /// The base offsets of a partition directory's segments, in order.
 ///
 /// # Errors
 /// As the file system says.
 pub fn list_segments(storage: &dyn Storage, dir: &str) -> Result<Vec<Offset>> {
-    let mut bases: Vec<_> = storage
-        .list(dir)?
-        .iter()
-        .filter_map(|entry| names::base_offset(&entry.name, LOG))
-        .collect();
+    Ok(bases_of(&storage.list(dir)?, LOG))
+}
+
+/// The base offsets of the files with a suffix, in order.
+pub(super) fn bases_of(files: &[DirEntry], suffix: &str) -> Vec<Offset> {
+    let mut bases: Vec<_> =
+        files.iter().filter_map(|file| names::base_offset(&file.name, suffix)).collect();
     bases.sort_unstable();
-    Ok(bases)
+    bases
 }
 
 /// Which of the segments with these base offsets is the first that a log needs that begins at
@@ -33,6 +36,9 @@ pub(super) fn path_in(dir: &str, name: &str) -> String {
     if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }
 }
 
+/// How many segments this process has opened.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
+
 /// A segment whose `.log` is open. Indexes are optional: without them lookups scan.
 #[derive(Debug)]
 pub struct Segment {
@@ -44,6 +50,9 @@ pub struct Segment {
     pub index: Option<Arc<dyn File>>,
     /// Times to offsets.
     pub time_index: Option<Arc<dyn File>>,
+    /// Which opening of a segment by this process this is: the same name may stand for another file
+    /// at the next one, where other positions are right.
+    pub opening: u64,
 }
 
 impl Segment {
@@ -58,6 +67,7 @@ impl Segment {
             log: storage.open(&path(LOG), Open::Read)?,
             index: storage::found(storage.open(&path(INDEX), Open::Read))?,
             time_index: storage::found(storage.open(&path(TIME_INDEX), Open::Read))?,
+            opening: OPENINGS.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -77,6 +87,7 @@ impl Segment {
             log: storage.open(&path(LOG), how)?,
             index: Some(storage.open(&path(INDEX), Open::Create)?),
             time_index: Some(storage.open(&path(TIME_INDEX), Open::Create)?),
+            opening: OPENINGS.fetch_add(1, Ordering::Relaxed),
         })
     }
 

@@ -26,6 +26,8 @@ pub(super) struct SegmentFacts {
     pub(super) leader_epoch: i32,
     /// A batch was of a producer with an id.
     pub(super) has_producers: bool,
+    /// A batch was of a transaction.
+    pub(super) has_transactions: bool,
     /// Bytes of batches since the last index entry.
     pub(super) bytes_since_index: u64,
     /// What `.index` must hold.
@@ -37,7 +39,8 @@ pub(super) struct SegmentFacts {
 }
 
 impl SegmentFacts {
-    fn begin(base: Offset, position: u64) -> Self {
+    /// Of a segment without batches.
+    pub(super) fn begin(base: Offset, position: u64) -> Self {
         Self {
             base,
             end_offset: base,
@@ -47,6 +50,7 @@ impl SegmentFacts {
             first_timestamp: -1,
             leader_epoch: -1,
             has_producers: false,
+            has_transactions: false,
             bytes_since_index: 0,
             offsets: Vec::new(),
             times: Vec::new(),
@@ -54,8 +58,18 @@ impl SegmentFacts {
         }
     }
 
+    /// What `.index` must hold, as it stands there.
+    pub(super) fn index_bytes(&self) -> Vec<u8> {
+        self.offsets.iter().flat_map(|entry| entry.to_bytes()).collect()
+    }
+
+    /// What `.timeindex` must hold, as it stands there.
+    pub(super) fn time_index_bytes(&self) -> Vec<u8> {
+        self.times.iter().flat_map(|entry| entry.to_bytes()).collect()
+    }
+
     /// Adds the batch that follows; an error, and nothing changed, where its offsets can't follow.
-    fn add(
+    pub(super) fn add(
         &mut self,
         position: u64,
         batch: &Batch<'_>,
@@ -75,6 +89,7 @@ impl SegmentFacts {
         }
         self.leader_epoch = self.leader_epoch.max(batch.leader_epoch());
         self.has_producers |= batch.producer_id() >= 0;
+        self.has_transactions |= batch.attributes().is_transactional();
         if self.bytes_since_index > index_interval_bytes {
             self.offsets.push(OffsetEntry { relative_offset, position: position as u32 });
             self.push_time();
@@ -128,4 +143,22 @@ pub(super) fn walk_segment(
         }
     }
     Ok(facts)
+}
+
+/// What the indexes of a segment of these batches hold; `is_finished` where another follows it. A
+/// fault ends them.
+///
+/// # Errors
+/// As the file system says.
+pub fn index_entries(
+    file: &dyn File,
+    base: Offset,
+    index_interval_bytes: u64,
+    is_finished: bool,
+) -> Result<(Vec<OffsetEntry>, Vec<TimeEntry>)> {
+    let mut facts = walk_segment(file, base, 0, index_interval_bytes)?;
+    if is_finished {
+        facts.push_time();
+    }
+    Ok((facts.offsets, facts.times))
 }

@@ -12,6 +12,8 @@ use crate::storage::{LockRange, LockTable, Open, Storage};
 mod deletion;
 mod owner;
 mod producers;
+mod retention;
+mod transactions;
 
 const DIR: &str = "log/orders-0";
 
@@ -27,6 +29,7 @@ fn log(storage: &SimStorage) -> PartitionLog {
     let owned = Owned {
         locks: LockTable::new(storage.open("lock", Open::Create).expect("opens")),
         partition_lock: LockRange::byte(100),
+        compaction_lock: LockRange::byte(101),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive: false,
