@@ -187,6 +187,10 @@ impl PartitionReader {
             }
             Err(error) => return Err(of_log(&self.log, error)),
         };
+        if self.cursor.offset > self.stop {
+            // What it may not see yet comes later.
+            self.cursor = Cursor::at(self.stop);
+        }
         let log = Arc::clone(&self.log);
         Ok(Some(FetchedChunk { chunk, log, aborted, from, to: self.stop }))
     }
