@@ -16,6 +16,7 @@ mod group;
 mod group_members;
 mod help;
 mod independent_reader;
+mod isolation;
 mod kafka_data;
 mod log_retain;
 mod log_verify;
