@@ -25,7 +25,7 @@ pub(super) const LOG_DIR: &str = "log";
 pub(super) const CONTROL_DIR: &str = "run/p";
 pub(super) const CUT_DIR: &str = "cut";
 pub(super) const CATALOG: &str = "catalog.json";
-const LOCK_FILE: &str = "lock";
+pub(super) const LOCK_FILE: &str = "lock";
 const KAFKA_LOCK_FILE: &str = "log/.lock";
 pub(super) const KAFKA_CLEAN_SHUTDOWN: &str = "log/.kafka_cleanshutdown";
 
@@ -54,6 +54,12 @@ pub(super) fn partition_lock(topic: Uuid, partition: i32) -> LockRange {
     let [.., a, b, c, d, e, f] = topic.0;
     let random = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) & ((1 << 44) - 1);
     LockRange::byte((1 << 62) | (random << 17) | u64::from(partition.unsigned_abs()))
+}
+
+/// The range of the lock file that one compaction of a partition at a time holds: above all those of
+/// [`partition_lock`], which have 61 bits beside their first.
+pub(super) fn compaction_lock(topic: Uuid, partition: i32) -> LockRange {
+    LockRange::byte(partition_lock(topic, partition).start | (1 << 61))
 }
 
 /// What a process is going to do with a directory.
@@ -271,6 +277,9 @@ mod tests {
         assert!(starts.iter().all(|start| i64::try_from(*start).is_ok()));
         let highest = partition_lock(Uuid([0xff; 16]), limits::PARTITIONS_MAX);
         assert!(i64::try_from(highest.start).is_ok());
+        let highest_compaction = compaction_lock(Uuid([0xff; 16]), limits::PARTITIONS_MAX);
+        assert!(i64::try_from(highest_compaction.start).is_ok());
+        assert!(compaction_lock(Uuid([0; 16]), 0).start > highest.start);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod holders;
 mod home;
 mod index;
 mod internal;
+mod membership;
 mod meta;
 mod offsets;
 mod produce;
@@ -37,9 +38,13 @@ pub use delete::Deletions;
 pub use describe::PartitionFacts;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
-pub use groups::{Client, Groups, Now, Reply, Waker};
+pub use groups::{
+    Client, CommittedOffset, GroupKind, GroupOffsets, Groups, ListedGroup, Now, Reply, Waker,
+    list_groups,
+};
 pub use home::{Access, Home};
 pub use internal::InternalTopic;
+pub use membership::{MemberNote, Membership, Owners, Rebalance, Unused};
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
@@ -75,6 +80,9 @@ struct Opened {
 }
 
 impl Broker {
+    /// Where what is cut off logs is kept, by the tree's root.
+    pub const CUT_DIR: &str = home::CUT_DIR;
+
     /// The engine over a directory.
     #[must_use]
     pub fn new(home: Home, clock: Arc<dyn Clock>) -> Self {
@@ -94,6 +102,12 @@ impl Broker {
     #[must_use]
     pub const fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The tree, and the path of the log directory in it.
+    #[must_use]
+    pub fn log_directory(&self) -> (&Arc<dyn Storage>, &'static str) {
+        (self.home.storage(), home::LOG_DIR)
     }
 
     /// The absolute path of the log directory.
@@ -161,6 +175,7 @@ impl Broker {
         let owned = self.home.locks().map(|locks| Owned {
             locks: Arc::clone(locks),
             partition_lock: home::partition_lock(topic.id, partition.partition),
+            compaction_lock: home::compaction_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
             exclusive: self.home.is_exclusive(),

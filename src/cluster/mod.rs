@@ -3,8 +3,11 @@
 //! Today that is a local directory. Calls are synchronous, and what they give is owned: records
 //! come in chunks that keep their bytes alive.
 
+mod committed;
+mod group;
 mod merge;
 mod producer;
+mod progress;
 mod reader;
 mod tail;
 
@@ -12,13 +15,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use group::{Behind, Commits, GroupMember};
 pub use merge::TimeOrder;
 pub use producer::{Acks, Producer, ProducerOptions, SendError, Totals};
 pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, RecordRange};
 pub use tail::starts_of_last;
 
 pub use crate::broker::{
-    Access, Error, NewTopic, OffsetSpec, PartitionFacts, Result, RetentionRound, Topic, TopicInfo,
+    Access, CommittedOffset, Error, GroupKind, ListedGroup, MemberNote, NewTopic, OffsetSpec,
+    PartitionFacts, Rebalance, Result, RetentionRound, Topic, TopicInfo,
 };
 pub use crate::log::{Notice, Retained, RetentionRule};
 pub use crate::storage::Watcher;
@@ -26,11 +31,12 @@ pub use crate::storage::Watcher;
 use crate::broker::{Broker, Home};
 use crate::clock::SystemClock;
 use crate::model::{Offset, TopicName, TopicPartition};
+use crate::storage::Storage;
 
 /// A Kafka: a local directory.
 #[derive(Debug)]
 pub struct Cluster {
-    broker: Broker,
+    broker: Arc<Broker>,
 }
 
 /// How a directory is opened.
@@ -51,12 +57,18 @@ impl Cluster {
     /// [`Error::NoDirectory`], [`Error::Unsafe`], [`Error::Served`], [`Error::KafkaRunning`].
     pub fn open_directory(path: &Path, options: OpenOptions<'_>) -> Result<Self> {
         let home = Home::open_path(path, options.access, options.trusted, options.command)?;
-        Ok(Self { broker: Broker::new(home, Arc::new(SystemClock)) })
+        Ok(Self { broker: Arc::new(Broker::new(home, Arc::new(SystemClock))) })
     }
 
     /// The engine of a local directory.
-    const fn broker(&self) -> &Broker {
+    const fn broker(&self) -> &Arc<Broker> {
         &self.broker
+    }
+
+    /// The tree that it is in, and the path of the log directory there.
+    #[must_use]
+    pub fn log_directory(&self) -> (&Arc<dyn Storage>, &'static str) {
+        self.broker.log_directory()
     }
 
     /// The topics by name, those included that only their directories tell of.

@@ -21,12 +21,13 @@ use std::sync::Arc;
 use super::error::Result;
 use super::names::{self, TXN_INDEX};
 use super::partition::{PartitionLog, Place};
+use super::read::out_of_range;
 use super::view::View;
 use crate::model::Offset;
 use crate::storage::{File, Open};
 
 /// Bytes of an entry.
-pub(super) const ENTRY_BYTES: usize = 34;
+pub(super) const ENTRY_BYTES: usize = AbortedTransaction::BYTES;
 const VERSION: i16 = 0;
 /// Entries read at a time.
 const ENTRIES_READ: u64 = 512;
@@ -45,8 +46,12 @@ pub struct AbortedTransaction {
 }
 
 impl AbortedTransaction {
-    /// `None` of a version that is not known.
-    fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
+    /// Bytes of an entry.
+    pub const BYTES: usize = 34;
+
+    /// Reads what stands in the file; `None` of a version that is not known.
+    #[must_use]
+    pub fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let long = |at: usize| i64::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
         let version = i16::from_be_bytes([bytes[0], bytes[1]]);
         (version == VERSION).then(|| Self {
@@ -58,7 +63,8 @@ impl AbortedTransaction {
     }
 
     /// As it stands in the file.
-    pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
         bytes[..2].copy_from_slice(&VERSION.to_be_bytes());
         bytes[2..10].copy_from_slice(&self.producer_id.to_be_bytes());
@@ -96,13 +102,22 @@ impl PartitionLog {
     /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// As the file system says: an index that was there may have gone with its segment.
+    /// [`super::Error::OffsetOutOfRange`] where an index has gone with records that were deleted; as the
+    /// file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
         from: Offset,
         to: Offset,
     ) -> Result<Vec<AbortedTransaction>> {
+        // An index that was there may have gone with its segment.
+        self.steadily(view, |view| self.aborted_by(view, from, to))
+    }
+
+    fn aborted_by(&self, view: &View, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>> {
+        if view.is_narrowed() && from < view.log_start() {
+            return Err(out_of_range(view, from));
+        }
         let mut aborted = Vec::new();
         let known = view.aborted();
         let believed = known.found.as_ref().map_or(Offset(i64::MAX), |(since, _)| *since);

@@ -111,6 +111,16 @@ impl File for RealFile {
         }
     }
 
+    fn set_modified(&self, modified_ms: i64) {
+        let time = fs::Timespec {
+            tv_sec: modified_ms.div_euclid(1000),
+            tv_nsec: modified_ms.rem_euclid(1000) * 1_000_000,
+        };
+        let times = fs::Timestamps { last_access: time, last_modification: time };
+        // Where it can't be set, the file is as old as it is.
+        let _ = fs::futimens(&self.descriptor, &times);
+    }
+
     fn lock(&self, range: LockRange, kind: LockKind, wait: Wait) -> Result<bool> {
         let action = if kind == LockKind::Shared { nix::libc::F_RDLCK } else { nix::libc::F_WRLCK };
         let request = lock_request(range, action);
@@ -135,6 +145,17 @@ impl File for RealFile {
         nix::fcntl::fcntl(&self.descriptor, nix::fcntl::FcntlArg::F_OFD_SETLK(&request))
             .map(drop)
             .map_err(|errno| self.error("unlock", errno))
+    }
+
+    fn locked_elsewhere(&self, range: LockRange) -> Result<Option<LockRange>> {
+        let mut request = lock_request(range, nix::libc::F_WRLCK);
+        let argument = nix::fcntl::FcntlArg::F_OFD_GETLK(&mut request);
+        nix::fcntl::fcntl(&self.descriptor, argument)
+            .map_err(|errno| self.error("look at the locks of", errno))?;
+        if i32::from(request.l_type) == nix::libc::F_UNLCK {
+            return Ok(None);
+        }
+        Ok(Some(LockRange { start: request.l_start as u64, len: request.l_len as u64 }))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::broker::{self, Broker, GroupCommit, InternalTopic, TopicInfo};
-use crate::log::{self, PartitionLog};
+use crate::log::{self, PartitionLog, View};
 use crate::model::{Compression, TopicName};
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
 use crate::record::{BatchBuilder, Headers, Record};
 
 use super::failures::Failures;
+use super::snapshot::Snapshot;
 
 /// The topic of groups.
 const OFFSETS_TOPIC: InternalTopic = InternalTopic::ConsumerOffsets;
@@ -39,7 +40,8 @@ impl Store {
         Self { broker, commit, failures: Arc::default() }
     }
 
-    fn found(&self) -> broker::Result<Option<TopicInfo>> {
+    /// The topic, if it is there.
+    pub(super) fn found(&self) -> broker::Result<Option<TopicInfo>> {
         let name = TopicName::new(OFFSETS_TOPIC.name())?;
         match self.broker.topic(&name) {
             Ok(topic) => Ok(Some(topic)),
@@ -60,6 +62,12 @@ impl Store {
             return Ok(None);
         };
         self.broker.log(&topic, partition).map(Some)
+    }
+
+    /// A snapshot of a partition that is true of its log.
+    pub(super) fn snapshot(&self, log: &PartitionLog, view: &View) -> Option<Snapshot> {
+        let topic = self.found().ok().flatten()?;
+        Snapshot::read(&**self.broker.home().storage(), topic.id, log, view)
     }
 
     /// A partition to append to.
@@ -133,6 +141,27 @@ impl RecordBatch {
         let value = has_value.then_some(&*self.value);
         let (key, headers) = (Some(&*self.key), Headers::NONE);
         self.builder.push(&Record { offset: 0, timestamp, key, value, headers });
+    }
+
+    /// Adds a tombstone of a key as it was read.
+    pub(super) fn raw_tombstone(&mut self, key: &[u8], timestamp: i64) {
+        let (key, headers) = (Some(key), Headers::NONE);
+        self.builder.push(&Record { offset: 0, timestamp, key, value: None, headers });
+    }
+
+    /// Appends the batch for a command; gives the offset of its first record. Its caller keeps it
+    /// far smaller than any batch may be.
+    pub(super) fn append_plainly(
+        &mut self,
+        broker: &Broker,
+        log: &PartitionLog,
+    ) -> broker::Result<i64> {
+        let failed = |error| {
+            let source = std::io::Error::other(error);
+            crate::storage::Error::new("make a batch for", log.partition(), source)
+        };
+        let batch = self.builder.finish().map_err(failed)?;
+        Ok(broker.append(log, batch)?.base_offset.0)
     }
 
     /// Appends the batch; gives the offset of its first record.
