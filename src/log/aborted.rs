@@ -101,7 +101,7 @@ impl PartitionLog {
     /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// As the file system says: an index that was there may have gone with its segment.
+    /// [`super::Error::OffsetOutOfRange`] where an index has gone with its segment; as the file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
@@ -120,7 +120,8 @@ impl PartitionLog {
         let finished = known.indexed.iter().map(|base| (*base, None));
         // The marker of a transaction may stand in a later segment than its records.
         for (base, slots) in finished.chain(active).filter(|(base, _)| *base >= first) {
-            if self.read_aborted(base, slots, from..to, believed, &mut aborted)? {
+            let read = self.read_aborted(base, slots, from..to, believed, &mut aborted);
+            if read.map_err(|error| self.overtaken(error, from))? {
                 return Ok(aborted);
             }
         }

@@ -78,6 +78,12 @@ impl View {
         (self.state.offset_slots, self.state.time_slots)
     }
 
+    /// Whether its segments are those of another view.
+    #[must_use]
+    pub const fn has_segments_of(&self, other: &Self) -> bool {
+        self.state.generation == other.state.generation
+    }
+
     /// Whether a transaction is open.
     #[must_use]
     pub const fn has_open_transactions(&self) -> bool {

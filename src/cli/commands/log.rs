@@ -2,6 +2,7 @@
 
 mod dump;
 mod repair;
+mod retain;
 mod verify;
 
 use clap::Subcommand;
@@ -19,6 +20,8 @@ pub(in crate::cli) enum LogCommand {
     Repair(repair::RepairArgs),
     /// Check every checksum and every index entry; findings go to standard output, one a line
     Verify(verify::VerifyArgs),
+    /// Remove segments that are older or more than retention.ms and retention.bytes say
+    Retain(retain::RetainArgs),
 }
 
 /// Runs a command on logs.
@@ -27,6 +30,7 @@ pub(super) fn run(context: &Context, command: LogCommand) -> Outcome {
         LogCommand::Dump(args) => dump::run(context, &args),
         LogCommand::Repair(args) => repair::run(context, &args),
         LogCommand::Verify(args) => verify::run(context, &args),
+        LogCommand::Retain(args) => retain::run(context, &args),
     }
 }
 

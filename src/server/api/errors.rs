@@ -15,6 +15,10 @@ pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
         Error::Collides { .. } | Error::InvalidName(_) => ErrorCode::InvalidTopicException,
         Error::Config(_) => ErrorCode::InvalidConfig,
         Error::Partitions(_) => ErrorCode::InvalidPartitions,
+        Error::KeepsRecords { topic, .. } if topic.is_internal() => {
+            ErrorCode::InvalidTopicException
+        }
+        Error::KeepsRecords { .. } => ErrorCode::PolicyViolation,
         Error::Storage(_) | Error::Damaged { .. } => ErrorCode::KafkaStorageError,
         _ => ErrorCode::UnknownServerError,
     }
