@@ -14,7 +14,7 @@
 //! | [`broker`] | the engine: catalog, append, fetch, offsets |
 //! | [`server`] | the engine behind sockets, one handler file per API |
 //! | [`cluster`] | the one face of "a Kafka" for what stands above |
-//! | [`inspect`] | verify a log, also a dead directory's |
+//! | [`inspect`] | look into logs and repair them, also a dead directory's |
 //! | [`cli`] | arguments, formats, progress, exit codes |
 //!
 //! Below `cli` nothing prints, exits or reads the environment.

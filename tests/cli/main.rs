@@ -18,6 +18,8 @@ mod help;
 mod independent_reader;
 mod isolation;
 mod kafka_data;
+mod log_dump;
+mod log_repair;
 mod log_retain;
 mod log_verify;
 mod produce;
