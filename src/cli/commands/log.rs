@@ -1,5 +1,6 @@
 //! `runnel log`: look after logs.
 
+mod compact;
 mod retain;
 
 use std::fmt::Write as _;
@@ -25,6 +26,8 @@ pub(in crate::cli) enum LogCommand {
     Verify(VerifyArgs),
     /// Remove segments that are older or more than retention.ms and retention.bytes say
     Retain(retain::RetainArgs),
+    /// Keep only the last record of each key, in topics whose cleanup.policy says compact
+    Compact(compact::CompactArgs),
 }
 
 /// Flags of `log verify`.
@@ -43,6 +46,7 @@ pub(super) fn run(context: &Context, command: LogCommand) -> Outcome {
     match command {
         LogCommand::Verify(args) => verify(context, &args),
         LogCommand::Retain(args) => retain::run(context, &args),
+        LogCommand::Compact(args) => compact::run(context, &args),
     }
 }
 
