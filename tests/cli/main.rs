@@ -13,6 +13,7 @@ mod crash_kill;
 mod help;
 mod independent_reader;
 mod kafka_data;
+mod log_compact;
 mod log_retain;
 mod log_verify;
 mod produce;
