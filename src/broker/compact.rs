@@ -83,10 +83,7 @@ impl Broker {
         Ok(())
     }
 
-    fn topics_to_compact(
-        &self,
-        only: Option<&TopicName>,
-    ) -> Result<Vec<Arc<TopicInfo>>> {
+    fn topics_to_compact(&self, only: Option<&TopicName>) -> Result<Vec<Arc<TopicInfo>>> {
         let Some(name) = only else {
             let mut topics = self.all_topics()?;
             topics.retain(|topic| topic.config.cleanup_policy.compact);

@@ -121,7 +121,11 @@ impl Broker {
 
     /// The log of a partition to be looked at once. A clean stop closes every log that is kept, so
     /// one that nobody uses is not kept for a look, unless all are to be closed anyway.
-    pub(super) fn log_to_look_at(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
+    pub(super) fn log_to_look_at(
+        &self,
+        topic: &TopicInfo,
+        partition: i32,
+    ) -> Result<Arc<PartitionLog>> {
         let tp = TopicPartition::new(topic.name.clone(), partition);
         let is_open = self.logs().get(&tp).is_some_and(|opened| opened.topic == topic.id);
         if is_open || !self.home.was_clean() {

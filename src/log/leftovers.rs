@@ -15,7 +15,10 @@ use crate::storage::{self, Kind, Open, Storage};
 /// and `.cleaned` files go; a `.swap` takes the place of the segments that it covers, unless a
 /// `.cleaned` of its base or a lower one tells that it was not finished. Durable when this
 /// returns; true if segments were replaced. The partition's lock is held.
-pub(super) fn finish_replacements(
+///
+/// # Errors
+/// As the file system says.
+pub fn finish_replacements(
     storage: &dyn Storage,
     dir: &str,
     index_interval_bytes: u64,

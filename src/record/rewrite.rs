@@ -68,11 +68,7 @@ impl BatchRewriter {
     /// # Errors
     /// [`BuildError`]: no records, a codec out of memory, or one that makes them larger than a
     /// batch can be.
-    pub fn finish(
-        &mut self,
-        codec: Compression,
-        level: Option<i32>,
-    ) -> Result<&[u8], BuildError> {
+    pub fn finish(&mut self, codec: Compression, level: Option<i32>) -> Result<&[u8], BuildError> {
         if self.count == 0 {
             return Err(BuildError::Empty);
         }

@@ -41,11 +41,7 @@ const JOBS: [Job; 2] = [
         interval_ms: |config| config.log_retention_check_interval_ms,
         round: retention,
     },
-    Job {
-        name: "compaction",
-        interval_ms: compaction::interval_ms,
-        round: compaction::round,
-    },
+    Job { name: "compaction", interval_ms: compaction::interval_ms, round: compaction::round },
 ];
 
 /// Whether a round is to end.

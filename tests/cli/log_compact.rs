@@ -5,8 +5,11 @@ use crate::support::World;
 /// Ten rounds over four keys, in several segments.
 fn keyed(configs: &[&str]) -> World {
     let world = World::new();
-    let configs: Vec<_> =
-        ["internal.segment.bytes=300", "cleanup.policy=compact"].iter().chain(configs).copied().collect();
+    let configs: Vec<_> = ["internal.segment.bytes=300", "cleanup.policy=compact"]
+        .iter()
+        .chain(configs)
+        .copied()
+        .collect();
     world.topic("t", 1, &configs);
     for round in 0..10 {
         let lines: String = (0..4).map(|key| format!("k{key} {round}.{key}\n")).collect();
@@ -25,7 +28,8 @@ fn of_each_key_the_last_stays() {
     let world = keyed(&[]);
     let before = records(&world);
     assert_eq!(before.len(), 40);
-    let due = "t-0: would compact 872 B, 872 B of them never compacted (218 B in the active segment)\n";
+    let due =
+        "t-0: would compact 872 B, 872 B of them never compacted (218 B in the active segment)\n";
     world.runnel(["log", "compact", "--dry-run"]).stdout(due).stderr("").run();
     assert_eq!(records(&world), before, "nothing went yet");
     let done = "t-0: 872 B to 109 B, 32 records to 4, 4 segments to 1\n";

@@ -42,16 +42,38 @@ struct Batch {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Append { by: usize, records: Vec<(i64, Option<u8>, Option<u8>)>, codec: Compression, producer: i64 },
+    Append {
+        by: usize,
+        records: Vec<(i64, Option<u8>, Option<u8>)>,
+        codec: Compression,
+        producer: i64,
+    },
     /// As much as one batch, so that segments fill up.
-    Compact { by: usize, forced: bool, map_bytes: usize },
-    Reopen { by: usize },
+    Compact {
+        by: usize,
+        forced: bool,
+        map_bytes: usize,
+    },
+    Reopen {
+        by: usize,
+    },
     /// All that is known beside the batches goes: everything is found out from them again.
     Forget,
-    Pass { ms: i64 },
-    Follow { by: usize, chunks: usize, bytes_max: usize },
-    Hold { by: usize },
-    Search { by: usize, timestamp: i64 },
+    Pass {
+        ms: i64,
+    },
+    Follow {
+        by: usize,
+        chunks: usize,
+        bytes_max: usize,
+    },
+    Hold {
+        by: usize,
+    },
+    Search {
+        by: usize,
+        timestamp: i64,
+    },
 }
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -233,7 +255,8 @@ impl Model {
     fn compact(&mut self, by: usize, forced: bool, map_bytes: usize) -> Outcome {
         let how = Compaction { map_bytes_max: map_bytes, is_forced: forced };
         let log = &self.processes[by].log;
-        let end = log.compact(&how, self.now_ms, &mut |_| ControlFlow::Continue(())).map_err(fail)?;
+        let end =
+            log.compact(&how, self.now_ms, &mut |_| ControlFlow::Continue(())).map_err(fail)?;
         match end {
             CompactionEnd::NotDue => prop_assert!(!forced || self.cleaned()? == self.end),
             CompactionEnd::Done(done) => {
@@ -306,7 +329,8 @@ impl Model {
         let producers = self.processes[by].log.producers(self.now_ms).map_err(fail)?;
         let found: BTreeMap<_, _> =
             producers.iter().map(|known| (known.producer_id, known.last_sequence + 1)).collect();
-        let expected: BTreeMap<_, _> = self.sequences.iter().map(|(id, next)| (*id, *next)).collect();
+        let expected: BTreeMap<_, _> =
+            self.sequences.iter().map(|(id, next)| (*id, *next)).collect();
         prop_assert_eq!(found, expected);
         Ok(())
     }
@@ -372,7 +396,8 @@ impl Model {
         }
         // Nothing is left of any compaction, and each index leads where a scan does.
         for entry in self.world.list(crate::log_ground::DIR).map_err(fail)? {
-            let is_left = [".cleaned", ".swap", ".deleted"].iter().any(|end| entry.name.ends_with(end));
+            let is_left =
+                [".cleaned", ".swap", ".deleted"].iter().any(|end| entry.name.ends_with(end));
             prop_assert!(!is_left, "{} is left", entry.name);
         }
         let log = open_to_read(Arc::new(self.world.process()), &self.config);

@@ -72,10 +72,8 @@ impl Script {
 
     fn plain(&mut self, log: &PartitionLog, number: i64, producer: i64) {
         let value = (number % 7 != 0).then(|| vec![number as u8; 9 + number as usize]);
-        let records = [
-            (format!("key {}", number % 4), value),
-            (format!("once {number}"), Some(vec![1; 5])),
-        ];
+        let records =
+            [(format!("key {}", number % 4), value), (format!("once {number}"), Some(vec![1; 5]))];
         self.append(log, &records, producer, false);
     }
 
@@ -111,7 +109,8 @@ impl Script {
         let batch = builder.finish().expect("there are records");
         let appended = log.append_verified(batch, 5000).expect("appends");
         let offsets = appended.base_offset.0..;
-        self.appended.extend(offsets.zip(records.iter().map(|(k, v)| (k.clone().into(), v.clone()))));
+        self.appended
+            .extend(offsets.zip(records.iter().map(|(k, v)| (k.clone().into(), v.clone()))));
         appended.base_offset.0
     }
 
@@ -402,7 +401,9 @@ fn the_script_is_worth_it() {
     let log = open(Arc::new(world.process()), &roomy());
     let segments = log.view().expect("a view").segments().len();
     assert!(segments > 5 && script.aborted.len() > 4, "{segments} segments");
-    let CompactionEnd::Done(done) = compact(&log, 6000).expect("compacts") else { panic!("not due") };
+    let CompactionEnd::Done(done) = compact(&log, 6000).expect("compacts") else {
+        panic!("not due")
+    };
     assert!(done.segments_after > 1 && done.segments_after < done.segments_before, "{done:?}");
     assert!(done.records_after < done.records_before, "{done:?}");
 }

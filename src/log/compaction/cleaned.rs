@@ -54,7 +54,11 @@ impl Finished {
 }
 
 impl<'p> CleanedSegment<'p> {
-    pub(super) fn create(place: &'p Place, base: Offset, index_interval_bytes: u64) -> Result<Self> {
+    pub(super) fn create(
+        place: &'p Place,
+        base: Offset,
+        index_interval_bytes: u64,
+    ) -> Result<Self> {
         remove(place, base)?;
         let path = swap::path(&place.dir, base, LOG, CLEANED);
         let log = place.storage.open(&path, Open::CreateNew)?;

@@ -41,8 +41,7 @@ impl Dirtiness {
     /// Whether it is time to compact, by the topic's configs.
     #[must_use]
     pub fn is_due(&self, config: &TopicConfig) -> bool {
-        self.dirty_bytes > 0
-            && (self.is_overdue || self.ratio() > config.min_cleanable_dirty_ratio)
+        self.dirty_bytes > 0 && (self.is_overdue || self.ratio() > config.min_cleanable_dirty_ratio)
     }
 
     const fn none(view: &View) -> Self {
@@ -82,7 +81,8 @@ impl PartitionLog {
         let first = if is_past { first } else { first.saturating_sub(1) };
         let stable = finished.partition_point(|base| *base <= view.last_stable());
         let bound = if view.last_stable() >= *active { stable } else { stable.saturating_sub(1) };
-        let bound = self.first_too_young(view, &finished[..bound.max(first)], first, &config, now_ms)?;
+        let bound =
+            self.first_too_young(view, &finished[..bound.max(first)], first, &config, now_ms)?;
         let sizes = |bases: &[Offset]| bases.iter().map(|base| self.bytes_of_segment(*base)).sum();
         let dirty = &finished[first.min(bound)..bound];
         Ok(Dirtiness {

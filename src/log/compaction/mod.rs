@@ -130,8 +130,7 @@ impl PartitionLog {
         if !how.is_forced && !self.dirtiness(now_ms)?.is_due(&self.config()) {
             return Ok(CompactionEnd::NotDue);
         }
-        let locked =
-            owned.locks.acquire(owned.compaction_lock, LockKind::Exclusive, Wait::No)?;
+        let locked = owned.locks.acquire(owned.compaction_lock, LockKind::Exclusive, Wait::No)?;
         let Some(_one_at_a_time) = locked else {
             return Ok(CompactionEnd::Busy);
         };
@@ -219,8 +218,7 @@ impl PartitionLog {
         let first = sources.first().map_or(end, |source| source.base);
         let aborted = self.aborted_transactions(&view, first, dirtiness.first_uncleanable)?;
         let transactions = Transactions::new(aborted);
-        let mut filter =
-            RecordFilter::new(&map, &config, transactions, last_of_producers, now_ms);
+        let mut filter = RecordFilter::new(&map, &config, transactions, last_of_producers, now_ms);
         let compacted = match self.copy_all(&sources, &config, &mut filter, now_ms, progress)? {
             Ok(compacted) => compacted,
             Err(ended) => return Ok(Err(ended)),

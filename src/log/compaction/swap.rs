@@ -90,7 +90,11 @@ pub(in crate::log) fn remove_replaced(
 }
 
 /// Lets go of the names that made sure that a replacement would be carried out.
-pub(in crate::log) fn forget_swaps(storage: &dyn Storage, dir: &str, bases: &[Offset]) -> Result<()> {
+pub(in crate::log) fn forget_swaps(
+    storage: &dyn Storage,
+    dir: &str,
+    bases: &[Offset],
+) -> Result<()> {
     for base in bases {
         storage::found(storage.remove_file(&path(dir, *base, LOG, SWAP)))?;
     }

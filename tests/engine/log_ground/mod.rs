@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod history;
 pub(crate) mod liar;
 
 use std::sync::Arc;
