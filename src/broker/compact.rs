@@ -89,12 +89,9 @@ impl Broker {
             topics.retain(|topic| topic.config.cleanup_policy.compact);
             return Ok(topics);
         };
-        let topic = match self.topic_named(name)? {
-            Some(topic) => topic,
-            None => {
-                self.topic(name)?;
-                return Err(Error::NotCompacted(name.clone()));
-            }
+        let Some(topic) = self.topic_named(name)? else {
+            self.topic(name)?;
+            return Err(Error::NotCompacted(name.clone()));
         };
         match topic.config.cleanup_policy.compact {
             true => Ok(vec![topic]),
