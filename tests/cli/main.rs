@@ -20,6 +20,7 @@ mod isolation;
 mod kafka_data;
 mod log_dump;
 mod log_repair;
+mod log_compact;
 mod log_retain;
 mod log_verify;
 mod produce;
