@@ -37,6 +37,9 @@ _runnel() {
             runnel,topic)
                 cmd="runnel__subcmd__topic"
                 ;;
+            runnel__subcmd__log,retain)
+                cmd="runnel__subcmd__log__subcmd__retain"
+                ;;
             runnel__subcmd__log,verify)
                 cmd="runnel__subcmd__log__subcmd__verify"
                 ;;
@@ -54,6 +57,9 @@ _runnel() {
                 ;;
             runnel__subcmd__topic,list)
                 cmd="runnel__subcmd__topic__subcmd__list"
+                ;;
+            runnel__subcmd__topic,truncate)
+                cmd="runnel__subcmd__topic__subcmd__truncate"
                 ;;
             *)
                 ;;
@@ -114,7 +120,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__consume)
-            opts="-o -n -c -p -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
+            opts="-o -n -c -p -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --isolation --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -170,6 +176,10 @@ _runnel() {
                     ;;
                 --header)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -W "read-committed read-uncommitted" -- "${cur}"))
                     return 0
                     ;;
                 --timeout)
@@ -244,8 +254,34 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__log)
-            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help verify"
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help verify retain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnel__subcmd__log__subcmd__retain)
+            opts="-J -d -q -v -h --dry-run --json --dir --trust-dir --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -470,7 +506,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__topic)
-            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help create list describe alter delete"
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help create list describe alter delete truncate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -642,6 +678,44 @@ _runnel() {
                 return 0
             fi
             case "${prev}" in
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnel__subcmd__topic__subcmd__truncate)
+            opts="-p -y -J -d -q -v -h --partition --before --yes --json --dir --trust-dir --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

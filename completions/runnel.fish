@@ -40,19 +40,20 @@ complete -c runnel -n "__fish_runnel_needs_command" -f -a "serve" -d 'Serve the 
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "man" -d 'Print a man page'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "create" -d 'Make topics'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "list" -d 'Print the names of topics, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
-complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete" -f -a "delete" -d 'Delete topics with all their records'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -f -a "create" -d 'Make topics'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -f -a "list" -d 'Print the names of topics, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -f -a "describe" -d 'Show the partitions of topics: offsets, records, bytes, segments, and each one\'s share'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -f -a "alter" -d 'Change a topic\'s configs, or add partitions'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -f -a "delete" -d 'Delete topics with all their records'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -f -a "truncate" -d 'Delete the records of a topic before an offset or a time'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions each gets' -r
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l config -d 'A config in Kafka\'s names, such as retention.ms=86400000' -r
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from create" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
@@ -103,6 +104,18 @@ complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s p -l partition -d 'Only these partitions, as in 0,2-4' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -l before -d 'The first offset to keep: OFFSET, @TIME, end, or -N for the last N' -r
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s y -l yes -d 'Do not ask'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand topic; and __fish_seen_subcommand_from truncate" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s K -l key-delim -d 'A line is KEY S VALUE, split at the first S' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s D -l delim -d 'Records end with S; \\t \\n \\r \\0 \\\\ \\xNN are understood [default: \\n]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l format -d 'Records in a format, as `consume --format` prints it' -r
@@ -141,6 +154,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -s p -l partition
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key -d 'Only records with this key' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l grep -d 'Only records whose value matches a regular expression' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l header -d 'Only records with this header' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l isolation -d 'Of transactions: read-committed or read-uncommitted [default: read-committed]' -r -f -a "read-committed\t'Those of committed ones'
+read-uncommitted\t'All of them'"
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l timeout -d 'Stop after this time, with status 124' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l idle -d 'With -f: stop when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l require -d 'End with status 3 if fewer than N were printed' -r
@@ -184,15 +199,16 @@ complete -c runnel -n "__fish_runnel_using_subcommand serve" -l trust-dir -d 'Us
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -f -a "retain" -d 'Remove segments that are older or more than retention.ms and retention.bytes say'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -202,6 +218,16 @@ complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subco
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -l dry-run -d 'Only say what is due'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

@@ -96,6 +96,22 @@ pub enum Error {
     /// A path that was to be a log and is none.
     #[error("{0} is neither a partition directory nor a segment's .log file")]
     NotALog(String),
+    /// A member of a group, another command, reads what was to be changed.
+    #[error("group {group} is in use: {}", in_use(.partition))]
+    InUse {
+        /// The group.
+        group: String,
+        /// The partition that a member owns; `None` if it matters that there is any member.
+        partition: Option<TopicPartition>,
+    },
+    /// A topic of which records are not deleted by offset.
+    #[error("records of topic {topic} are not deleted by offset: {why}")]
+    KeepsRecords {
+        /// The topic.
+        topic: TopicName,
+        /// Why not.
+        why: &'static str,
+    },
     /// What a later version will do.
     #[error("{0} is not supported yet")]
     Unsupported(&'static str),
@@ -114,6 +130,13 @@ fn all_of(partitions: i32) -> String {
         1 => "only partition 0".to_owned(),
         _ => format!("partitions 0 to {}", partitions - 1),
     }
+}
+
+fn in_use(partition: &Option<TopicPartition>) -> String {
+    partition.as_ref().map_or_else(
+        || "it has members".to_owned(),
+        |partition| format!("a member reads {partition}"),
+    )
 }
 
 fn holder_suffix(holder: &Option<String>) -> String {
@@ -136,6 +159,12 @@ impl Error {
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
         matches!(self, Self::Log { source: log::Error::Corrupt(_), .. })
+    }
+
+    /// Whether this tells of a partition that was deleted meanwhile.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Log { source: log::Error::Gone, .. })
     }
 
     /// The storage error at the root of this one, if that is what it comes from.

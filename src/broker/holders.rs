@@ -44,17 +44,28 @@ pub(super) fn server_of(mut holders: Vec<String>) -> Option<String> {
     (!holders.is_empty()).then(|| holders.swap_remove(server))
 }
 
+/// What a process says that it is doing.
+pub(super) fn command_of(storage: &dyn Storage, process: u32) -> Option<String> {
+    let text = storage::read_text(storage, &path_of(process), limits::SMALL_FILE_BYTES_MAX);
+    text.ok().flatten().map(|text| text.trim().to_owned())
+}
+
 /// Removes what processes left here that were killed. Nobody needs it gone: a failure is none.
 pub(super) fn forget_dead(storage: &dyn Storage) {
-    for entry in storage.list(DIR).unwrap_or_default() {
+    forget_dead_in(storage, DIR);
+}
+
+/// Removes the files of a directory that are named by processes that are gone.
+pub(super) fn forget_dead_in(storage: &dyn Storage, dir: &str) {
+    for entry in storage.list(dir).unwrap_or_default() {
         if is_alive(&entry.name) == Some(false) {
-            let _ = storage.remove_file(&format!("{DIR}/{}", entry.name));
+            let _ = storage.remove_file(&format!("{dir}/{}", entry.name));
         }
     }
 }
 
 /// Whether a process of this number is there; `None` for what is no number.
-fn is_alive(name: &str) -> Option<bool> {
+pub(super) fn is_alive(name: &str) -> Option<bool> {
     let process = Pid::from_raw(name.parse().ok()?)?;
     Some(test_kill_process(process) != Err(rustix::io::Errno::SRCH))
 }

@@ -25,7 +25,7 @@ pub(super) const LOG_DIR: &str = "log";
 pub(super) const CONTROL_DIR: &str = "run/p";
 pub(super) const CUT_DIR: &str = "cut";
 pub(super) const CATALOG: &str = "catalog.json";
-const LOCK_FILE: &str = "lock";
+pub(super) const LOCK_FILE: &str = "lock";
 const KAFKA_LOCK_FILE: &str = "log/.lock";
 pub(super) const KAFKA_CLEAN_SHUTDOWN: &str = "log/.kafka_cleanshutdown";
 

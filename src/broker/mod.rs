@@ -19,10 +19,12 @@ mod holders;
 mod home;
 mod index;
 mod internal;
+mod membership;
 mod meta;
 mod offsets;
 mod produce;
 mod producer_ids;
+mod retain;
 mod settings;
 mod topics;
 
@@ -36,12 +38,17 @@ pub use delete::Deletions;
 pub use describe::PartitionFacts;
 pub use durable::{GroupCommit, WhenDurable};
 pub use error::{Error, Result};
-pub use groups::{Client, Groups, Now, Reply, Waker};
+pub use groups::{
+    Client, CommittedOffset, GroupKind, GroupOffsets, Groups, ListedGroup, Now, Reply, Waker,
+    list_groups,
+};
 pub use home::{Access, Home};
 pub use internal::InternalTopic;
+pub use membership::{MemberNote, Membership, Owners, Rebalance, Unused};
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
+pub use retain::RetentionRound;
 pub use topics::TopicInfo;
 
 use crate::clock::Clock;

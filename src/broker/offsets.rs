@@ -19,22 +19,22 @@ pub enum OffsetSpec {
     Time(i64),
 }
 
-/// The offset that is meant, within `view`.
+/// The offset that is meant, within `view`; `end` is the end that is meant by it.
 ///
 /// # Errors
 /// As the file system says, and damage that a search by time meets.
-pub fn resolve(log: &PartitionLog, view: &View, spec: OffsetSpec) -> Result<Offset> {
-    let (start, end) = (view.log_start(), view.end());
+pub fn resolve(log: &PartitionLog, view: &View, end: Offset, spec: OffsetSpec) -> Result<Offset> {
+    let start = view.log_start();
     Ok(match spec {
         OffsetSpec::Beginning => start,
         OffsetSpec::End => end,
-        OffsetSpec::At(offset) => Offset(offset).clamp(start, end),
+        OffsetSpec::At(offset) => Offset(offset).clamp(start, view.end()),
         OffsetSpec::BeforeEnd(count) => {
             (end + i64::try_from(count).map_or(i64::MIN, |count| -count)).clamp(start, end)
         }
         OffsetSpec::Time(timestamp) => log
             .offset_for_time(view, timestamp)
             .map_err(|error| Error::of_log("search", log, error))?
-            .map_or(end, |found| found.offset),
+            .map_or(end, |found| found.offset.min(end)),
     })
 }

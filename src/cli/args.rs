@@ -8,7 +8,7 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use super::commands::{consume, generate, log, produce, serve, topic};
+use super::commands::{consume, generate, group, log, produce, serve, topic};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -90,6 +90,9 @@ pub(super) enum Command {
     Produce(Box<produce::ProduceArgs>),
     /// Print the records of topics
     Consume(Box<consume::ConsumeArgs>),
+    /// Show where consumer groups stand, and set it
+    #[command(subcommand)]
+    Group(group::GroupCommand),
     /// Serve the directory to Kafka clients
     Serve(Box<serve::ServeArgs>),
     /// Look after logs

@@ -137,6 +137,9 @@ impl From<cluster::Error> for CommandError {
             E::KafkaRunning { .. } => {
                 Some("stop the broker first: one of the two may write there".to_owned())
             }
+            E::InUse { group, .. } => {
+                Some(format!("`runnel group describe {group}` shows who reads; stop that first"))
+            }
             E::Unsafe { directory, .. } => {
                 Some(format!("`chmod go-w {directory}` if it is yours, or --trust-dir"))
             }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::error::CommandError;
 use crate::model::limits::PARTITIONS_MAX;
 
 /// Why a list of partitions could not be read.
@@ -16,6 +17,15 @@ pub enum PartitionListError {
     /// No topic has so many.
     #[error("no topic has a partition {0}: they end at {max}", max = PARTITIONS_MAX - 1)]
     Range(String),
+}
+
+impl From<PartitionListError> for CommandError {
+    fn from(error: PartitionListError) -> Self {
+        match error {
+            PartitionListError::Range(_) => Self::failed(error),
+            error => Self::usage(error),
+        }
+    }
 }
 
 /// Reads a list; sorted, without doubles, never empty.

@@ -25,15 +25,22 @@ const BUFFERS_WRITING_MAX: usize = 2;
 pub(super) struct Sink {
     buffer: Vec<u8>,
     writer: Option<Writer>,
+    /// Bytes that were given to be written.
+    given: u64,
+    /// Bytes that are known to be written.
+    written: u64,
 }
 
 /// The thread that writes, and what it has in hand.
 #[derive(Debug)]
 struct Writer {
     full: SyncSender<Vec<u8>>,
-    written: Receiver<Result<Vec<u8>, SinkError>>,
+    written: Receiver<Written>,
     writing: usize,
 }
+
+/// What became of a buffer: how many of its bytes were written, and the buffer if all were.
+type Written = (usize, Result<Vec<u8>, SinkError>);
 
 /// Why nothing more can be written.
 #[derive(Debug)]
@@ -53,7 +60,7 @@ impl Sink {
             // Over the limit of a user's pipes it stays as it is.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
         }
-        Self { buffer: empty_buffer(), writer: None }
+        Self { buffer: empty_buffer(), writer: None, given: 0, written: 0 }
     }
 
     /// Where output is put before it is written.
@@ -77,22 +84,41 @@ impl Sink {
             },
         };
         let empty = match writer.writing {
-            BUFFERS_WRITING_MAX => writer.wait()?,
+            BUFFERS_WRITING_MAX => writer.wait(&mut self.written)?,
             _ => empty_buffer(),
         };
         writer.writing += 1;
         let full = std::mem::replace(&mut self.buffer, empty);
-        writer.full.send(full).map_err(|_| SinkError::Closed)
+        self.given += full.len() as u64;
+        if writer.full.send(full).is_ok() {
+            return Ok(());
+        }
+        // It has ended, and what it tells last is why.
+        loop {
+            writer.wait(&mut self.written)?;
+        }
+    }
+
+    /// How many bytes were put here so far: where the next record begins.
+    pub(super) fn position(&self) -> u64 {
+        self.given + self.buffer.len() as u64
+    }
+
+    /// How many of them are known to be written. After a failure that is the whole truth.
+    pub(super) const fn written(&self) -> u64 {
+        self.written
     }
 
     /// Writes all that has gathered.
     pub(super) fn flush(&mut self) -> Result<(), SinkError> {
         if let Some(writer) = &mut self.writer {
             while writer.writing > 0 {
-                writer.wait()?;
+                writer.wait(&mut self.written)?;
             }
         }
-        let result = write_all(&self.buffer);
+        let (written, result) = write_all(&self.buffer);
+        self.given += self.buffer.len() as u64;
+        self.written += written as u64;
         self.buffer.clear();
         // One huge record must not be paid for ever after.
         self.buffer.shrink_to(2 * WRITE_BYTES);
@@ -106,11 +132,11 @@ impl Writer {
         let (done, written) = sync_channel(BUFFERS_WRITING_MAX);
         std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
             for mut buffer in to_write {
-                let result = write_all(&buffer);
+                let (written, result) = write_all(&buffer);
                 buffer.clear();
                 buffer.shrink_to(2 * WRITE_BYTES);
                 let failed = result.is_err();
-                if done.send(result.map(|()| buffer)).is_err() || failed {
+                if done.send((written, result.map(|()| buffer))).is_err() || failed {
                     return;
                 }
             }
@@ -118,10 +144,12 @@ impl Writer {
         Ok(Self { full, written, writing: 0 })
     }
 
-    /// Waits until a buffer is written, and gives it back.
-    fn wait(&mut self) -> Result<Vec<u8>, SinkError> {
-        self.writing -= 1;
-        self.written.recv().unwrap_or(Err(SinkError::Closed))
+    /// Waits until a buffer is written, counts its bytes, and gives it back.
+    fn wait(&mut self, count: &mut u64) -> Result<Vec<u8>, SinkError> {
+        self.writing = self.writing.saturating_sub(1);
+        let (written, result) = self.written.recv().unwrap_or((0, Err(SinkError::Closed)));
+        *count += written as u64;
+        result
     }
 }
 
@@ -131,29 +159,31 @@ fn empty_buffer() -> Vec<u8> {
 
 /// Prints an answer in one piece. That nobody reads it to its end is no error.
 pub(super) fn print(bytes: impl AsRef<[u8]>) -> Result<(), CommandError> {
-    match write_all(bytes.as_ref()) {
+    match write_all(bytes.as_ref()).1 {
         Err(SinkError::Io(error)) => Err(CommandError::stdout(error)),
         Err(SinkError::Closed) | Ok(()) => Ok(()),
     }
 }
 
-fn write_all(mut bytes: &[u8]) -> Result<(), SinkError> {
+/// Writes all of it, or as much as could be; tells how many bytes that were.
+fn write_all(bytes: &[u8]) -> (usize, Result<(), SinkError>) {
     use rustix::io::Errno;
     let stdout = io::stdout();
-    while !bytes.is_empty() {
-        match rustix::io::write(&stdout, bytes) {
-            Ok(count) => bytes = &bytes[count..],
+    let mut written = 0;
+    while written < bytes.len() {
+        match rustix::io::write(&stdout, &bytes[written..]) {
+            Ok(count) => written += count,
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
                 let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::OUT)];
                 match poll(&mut fds, None) {
                     Ok(_) | Err(Errno::INTR) => {}
-                    Err(errno) => return Err(SinkError::Io(errno.into())),
+                    Err(errno) => return (written, Err(SinkError::Io(errno.into()))),
                 }
             }
-            Err(Errno::PIPE) => return Err(SinkError::Closed),
-            Err(errno) => return Err(SinkError::Io(errno.into())),
+            Err(Errno::PIPE) => return (written, Err(SinkError::Closed)),
+            Err(errno) => return (written, Err(SinkError::Io(errno.into()))),
         }
     }
-    Ok(())
+    (written, Ok(()))
 }

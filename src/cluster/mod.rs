@@ -3,8 +3,11 @@
 //! Today that is a local directory. Calls are synchronous, and what they give is owned: records
 //! come in chunks that keep their bytes alive.
 
+mod committed;
+mod group;
 mod merge;
 mod producer;
+mod progress;
 mod reader;
 mod tail;
 
@@ -12,25 +15,27 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use group::{Behind, Commits, GroupMember};
 pub use merge::TimeOrder;
 pub use producer::{Acks, Producer, ProducerOptions, SendError, Totals};
 pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, RecordRange};
 pub use tail::starts_of_last;
 
 pub use crate::broker::{
-    Access, Error, NewTopic, OffsetSpec, PartitionFacts, Result, Topic, TopicInfo,
+    Access, CommittedOffset, Error, GroupKind, ListedGroup, MemberNote, NewTopic, OffsetSpec,
+    PartitionFacts, Rebalance, Result, RetentionRound, Topic, TopicInfo,
 };
-pub use crate::log::Notice;
+pub use crate::log::{Notice, Retained, RetentionRule};
 pub use crate::storage::Watcher;
 
 use crate::broker::{Broker, Home};
 use crate::clock::SystemClock;
-use crate::model::TopicName;
+use crate::model::{Offset, TopicName, TopicPartition};
 
 /// A Kafka: a local directory.
 #[derive(Debug)]
 pub struct Cluster {
-    broker: Broker,
+    broker: Arc<Broker>,
 }
 
 /// How a directory is opened.
@@ -51,11 +56,11 @@ impl Cluster {
     /// [`Error::NoDirectory`], [`Error::Unsafe`], [`Error::Served`], [`Error::KafkaRunning`].
     pub fn open_directory(path: &Path, options: OpenOptions<'_>) -> Result<Self> {
         let home = Home::open_path(path, options.access, options.trusted, options.command)?;
-        Ok(Self { broker: Broker::new(home, Arc::new(SystemClock)) })
+        Ok(Self { broker: Arc::new(Broker::new(home, Arc::new(SystemClock))) })
     }
 
     /// The engine of a local directory.
-    const fn broker(&self) -> &Broker {
+    const fn broker(&self) -> &Arc<Broker> {
         &self.broker
     }
 
@@ -127,6 +132,41 @@ impl Cluster {
     /// As [`Broker::delete_topic`] says.
     pub fn delete_topic(&self, name: &TopicName) -> Result<()> {
         self.broker.delete_topic(name)
+    }
+
+    /// Deletes all records of a partition below an offset, durably; gives the first offset that can
+    /// be read then.
+    ///
+    /// # Errors
+    /// As [`Broker::delete_records`] says.
+    pub fn delete_records(
+        &self,
+        topic: &TopicInfo,
+        partition: i32,
+        before: Offset,
+    ) -> Result<Offset> {
+        self.broker.delete_records(topic, partition, before)
+    }
+
+    /// Refuses topics of which no records are deleted by offset.
+    ///
+    /// # Errors
+    /// As [`Broker::require_deletable`] says.
+    pub fn require_deletable(&self, topic: &TopicInfo) -> Result<()> {
+        self.broker.require_deletable(topic)
+    }
+
+    /// Does, or only tells, what retention says in each partition; `each` hears of those where
+    /// something is due and of those that failed.
+    ///
+    /// # Errors
+    /// As [`Broker::retention_round`] says.
+    pub fn retention_round(
+        &self,
+        round: RetentionRound<'_>,
+        each: &mut dyn FnMut(TopicPartition, Result<Retained>),
+    ) -> Result<()> {
+        self.broker.retention_round(round, &|| false, each)
     }
 
     /// Tells of appends by any process; `None` where the caller must poll.

@@ -1,13 +1,18 @@
 //! Reading a partition: chunks of whole batches, and the records in them.
+//!
+//! A reader sees committed records unless it is told otherwise: it ends at the last stable offset,
+//! and leaves out what was aborted. A log without transactions costs it nothing more: that none is
+//! open or was aborted is part of the view. Control batches are no records.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Cluster;
+use super::committed::Aborted;
 use crate::broker::{Error, OffsetSpec, Result, TopicInfo};
 use crate::log::{self, Chunk, Cursor, Fault, PartitionLog, Place, TailFault, View, names};
-use crate::model::{Offset, TopicConfig, TopicName, TopicPartition};
+use crate::model::{IsolationLevel, Offset, TopicConfig, TopicName, TopicPartition};
 use crate::record::{Decompressor, Record};
 use crate::storage::{self, Directory};
 
@@ -37,17 +42,18 @@ pub struct RecordRange {
 }
 
 /// Reads one partition from an offset to another.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PartitionReader {
     log: Arc<PartitionLog>,
     view: View,
     cursor: Cursor,
     stop: Offset,
     chunk_bytes: usize,
+    isolation: IsolationLevel,
 }
 
 impl Cluster {
-    /// A reader of a partition as it is now, at its beginning.
+    /// A reader of a partition's committed records as it is now, at its beginning.
     ///
     /// # Errors
     /// [`Error::NoSuchPartition`], and as the file system says.
@@ -61,7 +67,24 @@ impl PartitionReader {
         log.still_there().map_err(|error| of_log(&log, error))?;
         let view = log.view().map_err(|error| of_log(&log, error))?;
         let cursor = Cursor::at(view.log_start());
-        Ok(Self { log, stop: view.end(), view, cursor, chunk_bytes })
+        let isolation = IsolationLevel::ReadCommitted;
+        Ok(Self { log, stop: view.last_stable(), view, cursor, chunk_bytes, isolation })
+    }
+
+    /// Sees from now on what an isolation level lets it see, up to the end that there is by it.
+    #[must_use]
+    pub fn with_isolation(mut self, isolation: IsolationLevel) -> Self {
+        self.isolation = isolation;
+        self.stop = self.end();
+        self
+    }
+
+    /// Where it ends as the log is now.
+    fn end(&self) -> Offset {
+        match self.isolation {
+            IsolationLevel::ReadUncommitted => self.view.end(),
+            IsolationLevel::ReadCommitted => self.view.last_stable(),
+        }
     }
 
     /// What it reads.
@@ -74,6 +97,11 @@ impl PartitionReader {
     #[must_use]
     pub fn log(&self) -> &PartitionLog {
         &self.log
+    }
+
+    /// The log as it was looked at last.
+    pub(super) const fn view(&self) -> &View {
+        &self.view
     }
 
     /// An error of that log, with its name.
@@ -94,10 +122,10 @@ impl PartitionReader {
         self.stop
     }
 
-    /// The first offset there is, and the one after the last.
+    /// The first offset there is, and the one after the last that it may see.
     #[must_use]
-    pub const fn bounds(&self) -> (Offset, Offset) {
-        (self.view.log_start(), self.view.end())
+    pub fn bounds(&self) -> (Offset, Offset) {
+        (self.view.log_start(), self.end())
     }
 
     /// Which offset is meant, within the log as it is now.
@@ -105,18 +133,18 @@ impl PartitionReader {
     /// # Errors
     /// As the file system says, and damage that a search by time meets.
     pub fn resolve(&self, spec: OffsetSpec) -> Result<Offset> {
-        crate::broker::resolve(&self.log, &self.view, spec)
+        crate::broker::resolve(&self.log, &self.view, self.end(), spec)
     }
 
     /// Goes to an offset, brought within the log.
     pub fn seek(&mut self, offset: Offset) {
-        let (start, end) = self.bounds();
-        self.cursor = Cursor::at(offset.clamp(start, end));
+        // What it may not see yet may be where it is to go on.
+        self.cursor = Cursor::at(offset.clamp(self.view.log_start(), self.view.end()));
     }
 
-    /// Stops before an offset, or at the end of the log where that comes first.
+    /// Stops before an offset, or at the end of what it may see where that comes first.
     pub fn stop_at(&mut self, offset: Offset) {
-        self.stop = offset.min(self.view.end());
+        self.stop = offset.min(self.end());
     }
 
     /// Looks at the log anew and goes on to its end, `limit` at most. True if there is more than
@@ -127,7 +155,7 @@ impl PartitionReader {
     pub fn follow(&mut self, limit: Offset) -> Result<bool> {
         self.log.still_there().map_err(|error| of_log(&self.log, error))?;
         self.view = self.log.view().map_err(|error| of_log(&self.log, error))?;
-        self.stop = self.view.end().min(limit);
+        self.stop = self.end().min(limit);
         if self.cursor.offset < self.view.log_start() {
             self.cursor = Cursor::at(self.view.log_start());
         }
@@ -149,17 +177,42 @@ impl PartitionReader {
             return Ok(None);
         }
         let from = self.cursor.offset;
-        let chunk = match self.log.read(&self.view, &mut self.cursor, self.chunk_bytes) {
-            Ok(Some(chunk)) => chunk,
+        let (chunk, aborted) = match self.fetch() {
+            Ok(Some(fetched)) => fetched,
             Ok(None) => return Ok(None),
             Err(log::Error::OffsetOutOfRange { offset, start, .. }) if offset < start => {
                 // Deleted since the view was taken.
+                self.cursor = Cursor::at(from);
                 return if self.follow(self.stop)? { self.next_chunk() } else { Ok(None) };
             }
             Err(error) => return Err(of_log(&self.log, error)),
         };
         let log = Arc::clone(&self.log);
-        Ok(Some(FetchedChunk { chunk, log, from, to: self.stop }))
+        Ok(Some(FetchedChunk { chunk, log, aborted, from, to: self.stop }))
+    }
+
+    /// The next chunk, and the transactions in it that were aborted.
+    fn fetch(&mut self) -> log::Result<Option<(Chunk, Option<Arc<Aborted>>)>> {
+        let from = self.cursor.offset;
+        loop {
+            let Some(chunk) = self.log.read(&self.view, &mut self.cursor, self.chunk_bytes)? else {
+                return Ok(None);
+            };
+            let leaves_out = self.isolation == IsolationLevel::ReadCommitted;
+            if !leaves_out || !self.view.may_have_aborted() {
+                return Ok(Some((chunk, None)));
+            }
+            let to = self.cursor.offset.min(self.stop);
+            let aborted = self.log.aborted_transactions(&self.view, from, to);
+            let now = self.log.view()?;
+            if now.has_segments_of(&self.view) {
+                let aborted = Some(aborted?).filter(|aborted| !aborted.is_empty());
+                return Ok(Some((chunk, aborted.map(|aborted| Arc::new(Aborted::new(aborted))))));
+            }
+            // The index may be that of other records already.
+            self.view = now;
+            self.cursor = Cursor::at(from);
+        }
     }
 }
 
@@ -168,6 +221,7 @@ impl PartitionReader {
 pub struct FetchedChunk {
     chunk: Chunk,
     log: Arc<PartitionLog>,
+    aborted: Option<Arc<Aborted>>,
     from: Offset,
     to: Offset,
 }
@@ -207,8 +261,8 @@ impl FetchedChunk {
             let damage =
                 |cause| of_log(&self.log, self.chunk.fault_at(&batch, Fault::Corrupt(cause)));
             batch.check().map_err(damage)?;
-            if attributes.is_transactional() {
-                return Err(Error::Unsupported("reading a log that holds transactions"));
+            if self.aborted.as_ref().is_some_and(|aborted| aborted.hides(&batch)) {
+                continue;
             }
             let leader_epoch = batch.leader_epoch();
             for record in batch.records(scratch).map_err(damage)? {

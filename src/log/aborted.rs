@@ -1,5 +1,5 @@
-//! Transactions that were aborted, by a segment's `.txnindex`: whose records readers of committed
-//! ones leave out.
+//! Transactions that were aborted, by the `.txnindex` of the segments that their markers are in:
+//! whose records readers of committed ones leave out.
 //!
 //! | bytes of an entry | what |
 //! | --- | --- |
@@ -9,17 +9,27 @@
 //! | 18..26 | offset of its abort marker |
 //! | 26..34 | last stable offset when that was written |
 //!
+//! Entries stand in the order of their markers; only transactions with records have one. Of the
+//! active segment as many count as were [published](super::control). Where nothing that was published
+//! can be trusted, the entries of what no snapshot of the producers covers are found out from the
+//! batches, and the files are believed only below it.
+//!
 //! Source: Kafka's `AbortedTxn` and `TransactionIndex`.
+
+use std::sync::Arc;
 
 use super::error::Result;
 use super::names::{self, TXN_INDEX};
-use super::partition::PartitionLog;
+use super::partition::{PartitionLog, Place};
 use super::view::View;
 use crate::model::Offset;
-use crate::storage::{self, Open};
+use crate::storage::{File, Open};
 
-const ENTRY_BYTES: usize = 34;
+/// Bytes of an entry.
+pub(super) const ENTRY_BYTES: usize = 34;
 const VERSION: i16 = 0;
+/// Entries read at a time.
+const ENTRIES_READ: u64 = 512;
 
 /// An aborted transaction with records in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,36 +38,65 @@ pub struct AbortedTransaction {
     pub producer_id: i64,
     /// Offset of its first record.
     pub first_offset: Offset,
+    /// Offset of its abort marker; `i64::MAX` where damage hides how it ended.
+    pub last_offset: Offset,
+    /// The last stable offset once that was written.
+    pub last_stable: Offset,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    producer_id: i64,
-    first_offset: i64,
-    last_offset: i64,
-    last_stable_offset: i64,
-}
-
-impl Entry {
+impl AbortedTransaction {
     /// `None` of a version that is not known.
     fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let long = |at: usize| i64::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
         let version = i16::from_be_bytes([bytes[0], bytes[1]]);
         (version == VERSION).then(|| Self {
             producer_id: long(2),
-            first_offset: long(10),
-            last_offset: long(18),
-            last_stable_offset: long(26),
+            first_offset: Offset(long(10)),
+            last_offset: Offset(long(18)),
+            last_stable: Offset(long(26)),
         })
+    }
+
+    /// As it stands in the file.
+    pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
+        let mut bytes = [0; ENTRY_BYTES];
+        bytes[..2].copy_from_slice(&VERSION.to_be_bytes());
+        bytes[2..10].copy_from_slice(&self.producer_id.to_be_bytes());
+        bytes[10..18].copy_from_slice(&self.first_offset.0.to_be_bytes());
+        bytes[18..26].copy_from_slice(&self.last_offset.0.to_be_bytes());
+        bytes[26..].copy_from_slice(&self.last_stable.0.to_be_bytes());
+        bytes
+    }
+
+    /// Whether it may have records from `from` on and before `to`.
+    fn reaches_into(&self, from: Offset, to: Offset) -> bool {
+        self.last_offset >= from && self.first_offset < to
+    }
+}
+
+/// What a view knows of aborted transactions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AbortedKnown {
+    /// Base offsets of the segments that have a whole index, in order: of the finished ones.
+    pub(super) indexed: Arc<Vec<Offset>>,
+    /// What was found out from the batches, from an offset on; of that the files say nothing.
+    pub(super) found: Option<(Offset, Arc<Vec<AbortedTransaction>>)>,
+}
+
+impl AbortedKnown {
+    /// By what the finished segments' files say.
+    pub(super) const fn by_files(indexed: Arc<Vec<Offset>>) -> Self {
+        Self { indexed, found: None }
     }
 }
 
 impl PartitionLog {
-    /// The aborted transactions with records from `from` on and before `to`. There may be some that
-    /// have none in that range: who leaves out their records loses nothing.
+    /// The aborted transactions with records from `from` on and before `to`, in the order of their
+    /// markers. There may be some that have none in that range: who leaves out their records loses
+    /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// As the file system says.
+    /// [`super::Error::OffsetOutOfRange`] where an index has gone with its segment; as the file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
@@ -65,41 +104,94 @@ impl PartitionLog {
         to: Offset,
     ) -> Result<Vec<AbortedTransaction>> {
         let mut aborted = Vec::new();
-        let Some(first) = view.segment_of(from) else {
+        let known = view.aborted();
+        let believed = known.found.as_ref().map_or(Offset(i64::MAX), |(since, _)| *since);
+        let Some(first) = view.segment_of(from).filter(|_| view.may_have_aborted()) else {
             return Ok(aborted);
         };
+        let state = view.state();
+        let active =
+            (state.txn_slots > 0).then_some((Offset(state.active_base), Some(state.txn_slots)));
+        let finished = known.indexed.iter().map(|base| (*base, None));
         // The marker of a transaction may stand in a later segment than its records.
-        for base in view.segments().iter().filter(|base| **base >= first) {
-            for entry in self.aborted_in(*base)? {
-                if entry.last_offset >= from.0 && entry.first_offset < to.0 {
-                    let (producer_id, first_offset) =
-                        (entry.producer_id, Offset(entry.first_offset));
-                    aborted.push(AbortedTransaction { producer_id, first_offset });
-                }
-                if entry.last_stable_offset >= to.0 {
-                    return Ok(aborted);
-                }
+        for (base, slots) in finished.chain(active).filter(|(base, _)| *base >= first) {
+            let read = self.read_aborted(base, slots, from..to, believed, &mut aborted);
+            if read.map_err(|error| self.overtaken(error, from))? {
+                return Ok(aborted);
             }
+        }
+        if let Some((_, found)) = &known.found {
+            let skipped = found.partition_point(|entry| entry.last_offset < from);
+            aborted.extend(found[skipped..].iter().filter(|entry| entry.reaches_into(from, to)));
         }
         Ok(aborted)
     }
 
-    /// The entries of a segment; most have no such file.
-    fn aborted_in(&self, base: Offset) -> Result<Vec<Entry>> {
-        let place = self.place();
-        let path = place.path_of(&names::segment_file(base, TXN_INDEX));
-        let Some(file) = storage::found(place.storage.open(&path, Open::Read))? else {
-            return Ok(Vec::new());
-        };
-        let entries = file.metadata()?.len / ENTRY_BYTES as u64;
-        let mut bytes = [0; ENTRY_BYTES];
-        let mut found = Vec::new();
-        for entry in 0..entries {
-            file.read_exact_at(&mut bytes, entry * ENTRY_BYTES as u64)?;
-            found.extend(Entry::parse(&bytes));
+    /// The entries of a segment that are of a range; true where no later one can be. Those of
+    /// markers at or after `believed` are passed over. So many as `slots` says must be there: to do
+    /// without one shows what was aborted.
+    fn read_aborted(
+        &self,
+        base: Offset,
+        slots: Option<u64>,
+        range: std::ops::Range<Offset>,
+        believed: Offset,
+        aborted: &mut Vec<AbortedTransaction>,
+    ) -> Result<bool> {
+        let path = self.place().path_of(&names::segment_file(base, TXN_INDEX));
+        let file = self.place().storage.open(&path, Open::Read)?;
+        let end = slots.map_or_else(|| slots_of(&*file), Ok)?;
+        let mut slot = first_ending_at(&*file, end, range.start)?;
+        let mut bytes = Vec::new();
+        while slot < end {
+            let count = (end - slot).min(ENTRIES_READ);
+            bytes.resize(count as usize * ENTRY_BYTES, 0);
+            file.read_exact_at(&mut bytes, slot * ENTRY_BYTES as u64)?;
+            for entry in bytes.as_chunks().0.iter().filter_map(AbortedTransaction::parse) {
+                if entry.last_offset >= believed {
+                    return Ok(false);
+                }
+                if entry.reaches_into(range.start, range.end) {
+                    aborted.push(entry);
+                }
+                if entry.last_stable >= range.end {
+                    return Ok(true);
+                }
+            }
+            slot += count;
         }
-        Ok(found)
+        Ok(false)
     }
+}
+
+/// How many entries a file holds.
+pub(super) fn slots_of(file: &dyn File) -> Result<u64> {
+    Ok(file.metadata()?.len / ENTRY_BYTES as u64)
+}
+
+/// The first slot before `end` whose transaction ended at or after an offset.
+fn first_ending_at(file: &dyn File, end: u64, offset: Offset) -> Result<u64> {
+    let (mut low, mut high) = (0, end);
+    let mut bytes = [0; ENTRY_BYTES];
+    while low < high {
+        let middle = low + (high - low) / 2;
+        file.read_exact_at(&mut bytes, middle * ENTRY_BYTES as u64)?;
+        match AbortedTransaction::parse(&bytes) {
+            Some(entry) if entry.last_offset < offset => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+/// All entries of a segment's index, for who checks it or makes it anew.
+pub(super) fn entries_bytes(entries: &[AbortedTransaction]) -> Vec<u8> {
+    entries.iter().flat_map(|entry| entry.to_bytes()).collect()
+}
+
+/// The path of a segment's index.
+pub(super) fn path_of(place: &Place, base: Offset) -> String {
+    place.path_of(&names::segment_file(base, TXN_INDEX))
 }
 
 #[cfg(test)]
@@ -111,12 +203,13 @@ mod tests {
         let mut bytes = [0; ENTRY_BYTES];
         bytes[9] = 7;
         bytes[16..18].copy_from_slice(&[1, 2]);
-        bytes[25] = 9;
+        bytes[24..26].copy_from_slice(&[1, 9]);
         bytes[33] = 10;
-        let entry = Entry::parse(&bytes).expect("version 0");
-        assert_eq!((entry.producer_id, entry.first_offset), (7, 258));
-        assert_eq!((entry.last_offset, entry.last_stable_offset), (9, 10));
+        let entry = AbortedTransaction::parse(&bytes).expect("version 0");
+        assert_eq!((entry.producer_id, entry.first_offset), (7, Offset(258)));
+        assert_eq!((entry.last_offset, entry.last_stable), (Offset(265), Offset(10)));
+        assert_eq!(entry.to_bytes(), bytes);
         bytes[1] = 1;
-        assert!(Entry::parse(&bytes).is_none());
+        assert!(AbortedTransaction::parse(&bytes).is_none());
     }
 }

@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use super::control::State;
 use super::error::{Error, Result};
 use super::partition::{Owned, PartitionLog, Place, guard};
+use super::transactions::{TransactionCheck, TransactionVersion};
 use super::writer::{BatchSizes, Writer, bytes_of};
 use crate::model::Offset;
 
@@ -50,7 +51,7 @@ pub struct Appended {
     /// The first offset that can be read.
     pub log_start_offset: Offset,
     /// Nothing was appended: the batch is one that a producer sent before, and that is where the
-    /// offsets say.
+    /// offsets say; or a marker that is there already, at the end of the log or before it.
     pub is_duplicate: bool,
     /// Largest timestamp of the batch, in milliseconds; of a duplicate, that of the one that is there.
     pub max_timestamp: i64,
@@ -58,12 +59,36 @@ pub struct Appended {
 
 impl PartitionLog {
     /// Appends a batch, whose base offset and leader epoch it sets. The batch must have been
-    /// checked: its crc is taken to be right.
+    /// checked: its crc is taken to be right. A batch of a transaction must go on with one that is
+    /// open here.
     ///
     /// # Errors
+    /// [`Error::TransactionNotVerified`] where such a batch would begin one;
     /// [`Error::Gone`] where the partition was deleted; a batch that breaks the limits of the
     /// topic leaves the log as it was; so does a failed write, as far as any reader can see.
     pub fn append(&self, batch: &mut [u8], now_ms: i64) -> Result<Appended> {
+        self.append_checked(batch, TransactionCheck::Unverified, now_ms)
+    }
+
+    /// As [`PartitionLog::append`], of a batch whose transaction the coordinator knows to have this
+    /// partition: it may begin here.
+    ///
+    /// # Errors
+    /// As for [`PartitionLog::append`].
+    pub fn append_verified(&self, batch: &mut [u8], now_ms: i64) -> Result<Appended> {
+        self.append_checked(batch, TransactionCheck::Verified(TransactionVersion::V1), now_ms)
+    }
+
+    /// As [`PartitionLog::append`], with what is known of the batch's transaction.
+    ///
+    /// # Errors
+    /// As for [`PartitionLog::append`].
+    pub fn append_checked(
+        &self,
+        batch: &mut [u8],
+        check: TransactionCheck,
+        now_ms: i64,
+    ) -> Result<Appended> {
         let sizes = BatchSizes::of(batch)?;
         let config = self.config();
         let max = bytes_of(config.segment_bytes);
@@ -72,14 +97,14 @@ impl PartitionLog {
         }
         self.with_writer(now_ms, |place, owned, writer| {
             if let Some(sent) = &sizes.producer
-                && let Some(duplicate) = writer.check_producer(place, sent, now_ms)?
+                && let Some(duplicate) = writer.check_producer(place, sent, check, now_ms)?
             {
                 return Ok(writer.duplicate(&duplicate));
             }
             if writer.is_full(&sizes, &config, now_ms) {
                 writer.roll(place, owned, &config, now_ms)?;
             }
-            writer.append(batch, &sizes, &config, now_ms)
+            writer.append(place, batch, &sizes, &config, now_ms)
         })
     }
 

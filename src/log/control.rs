@@ -26,7 +26,7 @@ use crate::model::Offset;
 use crate::storage::{self, File, FileId, Open, Result, Storage};
 
 const MAGIC: [u8; 4] = *b"RNLC";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const SLOT_BYTES: usize = 512;
 const PREFIX_BYTES: usize = 12;
 
@@ -50,8 +50,8 @@ pub struct State {
     pub recovery_position: u64,
     /// Where in the active segment the recovery point was when it was last checkpointed.
     pub checkpoint_position: u64,
-    /// The first offset of the earliest transaction that is open; `i64::MAX` if none is. Lowered
-    /// before a transaction's first bytes are written, raised after its marker.
+    /// The first offset of the earliest transaction that is open; `i64::MAX` if none is. Lowered with
+    /// the end that takes in the transaction's first batch, raised with that after its marker.
     pub first_open_transaction: i64,
     /// Largest timestamp of the active segment, -1 before its first batch.
     pub max_timestamp: i64,
@@ -69,6 +69,8 @@ pub struct State {
     pub time_slots: u64,
     /// Timestamp of the last of them, -1 if there is none.
     pub last_indexed_timestamp: i64,
+    /// Entries of its `.txnindex`.
+    pub txn_slots: u64,
     /// The epoch that appends are made in.
     pub leader_epoch: i32,
     /// A write or sync failed: what is not known to be durable must be written anew.
@@ -101,6 +103,7 @@ impl State {
             offset_slots: 0,
             time_slots: 0,
             last_indexed_timestamp: -1,
+            txn_slots: 0,
             leader_epoch: 0,
             suspect: false,
             rolling: false,
@@ -111,7 +114,7 @@ impl State {
     /// What readers who want only committed records may read up to.
     #[must_use]
     pub fn last_stable_offset(&self) -> Offset {
-        Offset(self.end_offset.min(self.first_open_transaction))
+        Offset(self.end_offset.min(self.first_open_transaction.max(self.log_start_offset)))
     }
 }
 

@@ -4,10 +4,11 @@
 //! generation; only then are the segments removed that lie below it as a whole, oldest first. So a
 //! stop at any point leaves no hole, and what it leaves below the log start the next writer that
 //! opens the log removes. The log start may lie within a batch: the batch stays, and what is below
-//! is read no more. A reader of another process that comes to a segment that is gone finds the new
+//! is read no more. Where all is deleted the active segment is rolled away first. A reader of another process that comes to a segment that is gone finds the new
 //! log start in the next view.
 //!
 //! Source: Kafka's `UnifiedLog.maybeIncrementLogStartOffset` and `deleteLogStartOffsetBreachedSegments`.
+//! Differs: Kafka keeps the active segment's file until retention rolls it.
 
 use super::epochs::LeaderEpochs;
 use super::error::{Error, Result};
@@ -26,6 +27,7 @@ impl PartitionLog {
     /// # Errors
     /// [`Error::OffsetOutOfRange`] past the end; as for [`PartitionLog::append`].
     pub fn delete_records(&self, before: Offset, now_ms: i64) -> Result<Offset> {
+        let config = self.config();
         self.with_writer(now_ms, |place, owned, writer| {
             let (start, end) =
                 (Offset(writer.state.log_start_offset), Offset(writer.state.end_offset));
@@ -33,8 +35,10 @@ impl PartitionLog {
                 return Err(Error::OffsetOutOfRange { offset: before, start, end });
             }
             if before > start {
-                place.store_log_start(owned, before)?;
-                writer.raise_log_start(place, before)?;
+                if before == end && writer.state.end_position > 0 {
+                    writer.roll(place, owned, &config, now_ms)?;
+                }
+                writer.raise_log_start(place, owned, before)?;
             }
             Ok(start.max(before))
         })
@@ -47,18 +51,23 @@ impl Writer {
     pub(super) fn honour_log_start(&mut self, place: &Place, owned: &Owned) -> Result<()> {
         let start = Offset(self.state.log_start_offset);
         match place.log_start()? {
+            // It may not be durable yet.
             Some(noted) if noted > start && noted.0 <= self.state.end_offset => {
-                // It may not be durable yet.
-                place.store_log_start(owned, noted)?;
-                self.raise_log_start(place, noted)
+                self.raise_log_start(place, owned, noted)
             }
             _ if start > Offset::ZERO => remove_below(place, start, self.active.base_offset),
             _ => Ok(()),
         }
     }
 
-    /// Publishes the log start, and removes what lies below it.
-    fn raise_log_start(&mut self, place: &Place, start: Offset) -> Result<()> {
+    /// Raises the log start to an offset within the log, durably, and removes what lies below it.
+    pub(super) fn raise_log_start(
+        &mut self,
+        place: &Place,
+        owned: &Owned,
+        start: Offset,
+    ) -> Result<()> {
+        place.store_log_start(owned, start)?;
         self.state.log_start_offset = start.0;
         self.state.generation += 1;
         self.publish()?;

@@ -125,6 +125,22 @@ pub enum Error {
         /// The producer.
         producer_id: i64,
     },
+    /// A batch in a transaction of which the coordinator has not been asked. Source: KIP-890.
+    #[error("producer {producer_id} has no transaction here that was verified")]
+    TransactionNotVerified {
+        /// The producer.
+        producer_id: i64,
+    },
+    /// A marker of a coordinator that another one has taken the place of. Source: KIP-98.
+    #[error("the coordinator of producer {producer_id} has epoch {current} by now, not {found}")]
+    CoordinatorFenced {
+        /// The producer.
+        producer_id: i64,
+        /// Epoch of the marker's coordinator.
+        found: i32,
+        /// The epoch that the log knows.
+        current: i32,
+    },
     /// No offset is left.
     #[error("the partition has no offsets left")]
     OffsetsExhausted,

@@ -12,10 +12,12 @@
 //! to every process of this machine; [`PartitionLog::sync`] has made it durable.
 
 mod aborted;
+mod admission;
 mod append;
 pub mod checkpoint;
 pub mod control;
 mod deletion;
+mod durable;
 pub mod epochs;
 mod error;
 pub mod index;
@@ -27,6 +29,7 @@ mod producers;
 mod read;
 mod recovery;
 mod replay;
+mod retention;
 pub mod scan;
 mod segment;
 pub mod snapshot;
@@ -34,6 +37,9 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 mod time;
+mod transactions;
+mod txn_index;
+mod undecided;
 mod view;
 mod waking;
 mod walk;
@@ -46,7 +52,9 @@ pub use partition::{Notice, Owned, PartitionLog, Place};
 pub use producers::ProducerInfo;
 pub use read::{Chunk, Cursor};
 pub use recovery::TailFault;
+pub use retention::{DueSegment, Retained, RetentionRule};
 pub use segment::{Segment, list_segments};
 pub use time::TimedOffset;
+pub use transactions::{EndMarker, TransactionCheck, TransactionVersion};
 pub use view::View;
 pub use waking::Listener;

@@ -7,6 +7,7 @@ use std::task::Waker;
 use super::checkpoint::{self, Deferred, LOG_STARTS, RECOVERY_POINTS};
 use super::error::{Error, Result};
 use super::names;
+use super::retention::Aged;
 use super::view::{ReadCache, View};
 use super::waking::{Listener, Listeners};
 use super::writer::Writer;
@@ -166,6 +167,8 @@ pub struct PartitionLog {
     /// Held through a sync; taken before `writer`.
     pub(super) sync_turn: Mutex<()>,
     pub(super) reading: Mutex<ReadCache>,
+    /// What retention found out last of the oldest segment.
+    pub(super) aged: Mutex<Option<Aged>>,
     /// What was published last, in a process that owns the directory alone.
     pub(super) shown: Mutex<Option<View>>,
     pub(super) listeners: Arc<Listeners>,
@@ -186,6 +189,7 @@ impl PartitionLog {
             first_found: OnceLock::new(),
             sync_turn: Mutex::default(),
             reading: Mutex::default(),
+            aged: Mutex::default(),
             shown: Mutex::default(),
             listeners: Arc::default(),
             is_retired: AtomicBool::new(false),

@@ -1,9 +1,8 @@
 //! What a partition remembers of its idempotent producers: enough to take each batch once.
 //!
 //! A producer numbers its records in each partition and sends a batch again until it is answered.
-//! The log keeps the last five batches of each, as many as a client has on the way at once: one
-//! that is there already is answered with the offsets that it has, one that does not follow the
-//! last is refused. All of it can be found out from the batches in the log; a
+//! The log keeps the last five batches of each, as many as a client has on the way at once; by them
+//! it is [decided](super::admission) which are taken. All of it can be found out from the batches in the log; a
 //! [snapshot](super::snapshot) saves the reading. Transactions are followed too: the earliest that
 //! is open bounds what readers of committed records see.
 //!
@@ -11,19 +10,14 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::error::{Error, Result};
+use super::aborted::AbortedTransaction;
 use crate::model::{Offset, limits};
-use crate::record::{Batch, CorruptBatch, Decompressor};
+use crate::record::{Batch, EndTransactionMarker, Outcome};
 
 /// Batches of a producer that are remembered. Source: Kafka's `ProducerStateEntry`.
 const BATCHES_KEPT: usize = 5;
 /// The sequence before the first.
 const NO_SEQUENCE: i32 = -1;
-/// The kinds of markers that end a transaction. Source: Kafka's `ControlRecordType`.
-const ABORT: u8 = 0;
-const COMMIT: u8 = 1;
-/// Bytes that the record of a marker may have: there are two small fields in it.
-const MARKER_BYTES_MAX: usize = 1 << 10;
 
 /// A batch of an idempotent producer, without its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +119,12 @@ impl Producer {
         self.batches.back()
     }
 
-    fn last_sequence(&self) -> i32 {
+    pub(super) fn last_sequence(&self) -> i32 {
         self.last().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
     }
 
-    fn duplicate(&self, sent: &SentBatch) -> Option<StoredBatch> {
+    /// The batch that is there already, of those that are remembered.
+    pub(super) fn duplicate(&self, sent: &SentBatch) -> Option<StoredBatch> {
         let same = |batch: &&StoredBatch| {
             (batch.base_sequence(), batch.last_sequence) == (sent.base_sequence, sent.last_sequence)
         };
@@ -215,6 +210,16 @@ impl Producers {
         self.by_id.is_empty()
     }
 
+    /// What is known of one.
+    pub(super) fn get(&self, producer_id: i64) -> Option<&Producer> {
+        self.by_id.get(&producer_id)
+    }
+
+    /// The transactions that are open: the first offset of each, and its producer.
+    pub(super) fn open(&self) -> impl Iterator<Item = (Offset, i64)> {
+        self.open.iter().copied()
+    }
+
     /// The first offset of the earliest transaction that is open; `i64::MAX` if none is.
     pub(super) fn first_open(&self) -> i64 {
         self.open.first().map_or(i64::MAX, |(start, _)| start.0)
@@ -240,68 +245,37 @@ impl Producers {
         self.entries().into_iter().map(info).collect()
     }
 
-    /// Whether a batch that a client sent may be appended: an error if not, the batch that is in
-    /// the log if it is there already.
-    pub(super) fn check(&self, sent: &SentBatch) -> Result<Option<StoredBatch>> {
-        let (producer_id, found) = (sent.producer_id, sent.base_sequence);
-        if sent.is_control || sent.is_transactional {
-            // No coordinator has begun a transaction here.
-            return Err(Error::InvalidTxnState { producer_id });
-        }
-        if found < 0 {
-            return Err(Error::OutOfOrderSequence { producer_id, found, expected: 0 });
-        }
-        let Some(producer) = self.by_id.get(&producer_id) else {
-            // A new one, or one that was forgotten: it may go on where it is.
-            return Ok(None);
-        };
-        if let Some(duplicate) = producer.duplicate(sent) {
-            return Ok(Some(duplicate));
-        }
-        let (epoch, current) = (sent.producer_epoch, producer.epoch);
-        if epoch < current {
-            return Err(Error::InvalidProducerEpoch { producer_id, found: epoch, current });
-        }
-        let expected = match producer.last_sequence() {
-            last if epoch == current && last < i32::MAX => last + 1,
-            _ => 0,
-        };
-        if found != expected {
-            return Err(Error::OutOfOrderSequence { producer_id, found, expected });
-        }
-        if producer.transaction_start.is_some() {
-            return Err(Error::InvalidTxnState { producer_id });
-        }
-        Ok(None)
-    }
-
-    /// Takes note of a batch that stands in the log from `base_offset` on. It is not checked: what
-    /// is in the log is so. `coordinator_epoch` is what the marker says that it holds, if any.
+    /// Takes note of a batch that stands in the log from `base_offset` on, with the marker that it
+    /// holds, if any. It is not checked: what is in the log is so. Where that aborts a transaction
+    /// with records, what the index of aborted transactions is to say.
     pub(super) fn follow(
         &mut self,
         sent: &SentBatch,
         base_offset: Offset,
-        coordinator_epoch: Option<i32>,
+        marker: Option<EndTransactionMarker>,
         seen_ms: i64,
-    ) {
+    ) -> Option<AbortedTransaction> {
         let id = sent.producer_id;
         let last_offset = base_offset + i64::from(sent.offset_delta);
         self.end = last_offset.next();
-        if sent.is_control && coordinator_epoch.is_none() {
+        if sent.is_control && marker.is_none() {
             // Compaction has removed the marker, and the whole transaction before it.
-            return;
+            return None;
         }
         let unknown = Producer::of_snapshot(sent.producer_epoch, -1, -1, None, None);
         let producer = self.by_id.entry(id).or_insert(unknown);
         producer.set_epoch(sent.producer_epoch);
         producer.last_timestamp = sent.max_timestamp;
         producer.seen_ms = seen_ms;
-        if let Some(coordinator_epoch) = coordinator_epoch {
-            producer.coordinator_epoch = coordinator_epoch;
-            if let Some(start) = producer.transaction_start.take() {
-                self.open.remove(&(start, id));
-            }
-            return;
+        if let Some(marker) = marker {
+            producer.coordinator_epoch = marker.coordinator_epoch;
+            let first_offset = producer.transaction_start.take()?;
+            self.open.remove(&(first_offset, id));
+            // Source: Kafka's `ProducerStateManager.lastStableOffset`.
+            let last_stable = Offset(self.first_open().min(self.end.0));
+            let ended =
+                AbortedTransaction { producer_id: id, first_offset, last_offset, last_stable };
+            return (marker.outcome == Outcome::Abort).then_some(ended);
         }
         if producer.batches.len() == BATCHES_KEPT {
             producer.batches.pop_front();
@@ -311,6 +285,7 @@ impl Producers {
             producer.transaction_start = Some(base_offset);
             self.open.insert((base_offset, id));
         }
+        None
     }
 
     /// Remembers a batch of before the snapshot that these are of, which has only the last of each.
@@ -349,121 +324,39 @@ impl Producers {
     }
 }
 
-/// The coordinator epoch that the marker in a control batch says; `None` where the batch holds
-/// none any more, or one of another kind. Source: Kafka's `EndTransactionMarker`.
-pub(super) fn coordinator_epoch(
-    batch: &Batch<'_>,
-) -> std::result::Result<Option<i32>, CorruptBatch> {
-    if !batch.attributes().is_control() {
-        return Ok(None);
-    }
-    let mut scratch = Decompressor::new(MARKER_BYTES_MAX);
-    let Some(record) = batch.records(&mut scratch)?.next().transpose()? else {
-        return Ok(None);
-    };
-    let is_end = matches!(record.key, Some([0, 0, 0, ABORT | COMMIT, ..]));
-    Ok(match record.value {
-        Some([_, _, a, b, c, d, ..]) if is_end => Some(i32::from_be_bytes([*a, *b, *c, *d])),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::admission::testing::{control, marker, sent, transactional};
     use super::*;
-
-    fn sent(epoch: i16, base_sequence: i32, count: i32) -> SentBatch {
-        SentBatch {
-            producer_id: 7,
-            producer_epoch: epoch,
-            base_sequence,
-            last_sequence: ((i64::from(base_sequence) + i64::from(count) - 1) % (1 << 31)) as i32,
-            offset_delta: count - 1,
-            max_timestamp: 1000,
-            is_transactional: false,
-            is_control: false,
-        }
-    }
-
-    fn told(producers: &Producers, sent: &SentBatch) -> String {
-        match producers.check(sent) {
-            Ok(None) => "append".to_owned(),
-            Ok(Some(batch)) => format!("at {}", batch.base_offset()),
-            Err(Error::OutOfOrderSequence { expected, .. }) => format!("{expected} must come"),
-            Err(Error::InvalidProducerEpoch { current, .. }) => format!("epoch is {current}"),
-            Err(Error::InvalidTxnState { .. }) => "transaction".to_owned(),
-            Err(other) => other.to_string(),
-        }
-    }
-
-    #[test]
-    fn each_batch_is_taken_once_and_in_order() {
-        let mut producers = Producers::none(Offset(0));
-        assert_eq!(told(&producers, &sent(0, 40, 2)), "append", "unknown: any sequence");
-        for number in 0..7 {
-            producers.follow(&sent(0, number * 2, 2), Offset(i64::from(number) * 10), None, 0);
-        }
-        let cases = [
-            (sent(0, 14, 1), "append"),
-            (sent(0, 12, 2), "at 60"),
-            (sent(0, 4, 2), "at 20"),
-            (sent(0, 2, 2), "14 must come"),
-            (sent(0, 12, 1), "14 must come"),
-            (sent(0, 15, 1), "14 must come"),
-            (sent(1, 0, 1), "append"),
-            (sent(1, 14, 1), "0 must come"),
-            (sent(-1, 14, 1), "epoch is 0"),
-            (SentBatch { producer_id: 8, ..sent(0, 99, 1) }, "append"),
-            (sent(0, -1, 1), "0 must come"),
-            (SentBatch { is_transactional: true, ..sent(0, 14, 1) }, "transaction"),
-        ];
-        for (batch, expected) in cases {
-            assert_eq!(told(&producers, &batch), expected, "{batch:?}");
-        }
-        producers.follow(&sent(1, 0, 1), Offset(70), None, 0);
-        assert_eq!(told(&producers, &sent(0, 12, 2)), "epoch is 1", "another epoch's batches");
-    }
-
-    #[test]
-    fn sequences_wrap() {
-        let mut producers = Producers::none(Offset(0));
-        producers.follow(&sent(0, i32::MAX - 1, 4), Offset(5), None, 0);
-        assert_eq!(told(&producers, &sent(0, i32::MAX - 1, 4)), "at 5");
-        assert_eq!(told(&producers, &sent(0, 2, 1)), "append");
-        producers.follow(&sent(0, i32::MAX, 1), Offset(9), None, 0);
-        assert_eq!(told(&producers, &sent(0, 0, 1)), "append");
-    }
 
     #[test]
     fn transactions_are_followed() {
         let mut producers = Producers::none(Offset(0));
-        let of = |id, transactional, control| SentBatch {
-            producer_id: id,
-            is_transactional: transactional,
-            is_control: control,
-            ..sent(0, if control { -1 } else { 0 }, 1)
-        };
-        producers.follow(&of(1, true, false), Offset(10), None, 0);
-        producers.follow(&of(2, true, false), Offset(12), None, 0);
+        producers.follow(&transactional(1), Offset(10), None, 0);
+        producers.follow(&transactional(2), Offset(12), None, 0);
         assert_eq!(producers.first_open(), 10);
-        assert_eq!(
-            told(&producers, &SentBatch { base_sequence: 1, ..of(1, false, false) }),
-            "transaction"
-        );
         producers.forget_idle(i64::MAX);
         assert_eq!(producers.entries().len(), 2, "open transactions are not forgotten");
-        producers.follow(&of(1, true, true), Offset(13), Some(3), 0);
+        let aborted = producers.follow(&control(1, 0), Offset(13), marker(Outcome::Abort), 0);
+        let (first_offset, last_offset) = (Offset(10), Offset(13));
+        let of_first = AbortedTransaction {
+            producer_id: 1,
+            first_offset,
+            last_offset,
+            last_stable: Offset(12),
+        };
+        assert_eq!(aborted, Some(of_first), "stable up to the other transaction");
         assert_eq!(producers.first_open(), 12);
         assert_eq!(producers.entries()[0].1.coordinator_epoch, 3);
         // A marker of a higher epoch fences what was sent before it.
-        producers.follow(
-            &SentBatch { producer_epoch: 1, ..of(2, true, true) },
-            Offset(14),
-            Some(3),
-            0,
-        );
+        assert_eq!(producers.follow(&control(2, 1), Offset(14), marker(Outcome::Commit), 0), None);
         assert_eq!((producers.first_open(), producers.end()), (i64::MAX, Offset(15)));
-        assert_eq!(told(&producers, &of(2, false, false)), "epoch is 1");
+        assert_eq!(producers.get(2).map(|producer| producer.epoch), Some(1));
+        let aborted = producers.follow(&control(2, 2), Offset(15), marker(Outcome::Abort), 0);
+        assert_eq!(aborted, None, "a transaction without records");
+        producers.follow(&transactional(3), Offset(16), None, 0);
+        let aborted = producers.follow(&control(3, 0), Offset(17), marker(Outcome::Abort), 0);
+        assert_eq!(aborted.map(|aborted| aborted.last_stable), Some(Offset(18)), "up to the end");
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl PartitionLog {
     }
 
     /// What it means that a file was not there: its records may be deleted by now.
-    fn overtaken(&self, error: Error, offset: Offset) -> Error {
+    pub(super) fn overtaken(&self, error: Error, offset: Offset) -> Error {
         match error {
             Error::Storage(error) if error.is_not_found() => match self.view() {
                 Ok(now) if offset < now.log_start() => {

@@ -18,6 +18,7 @@ use super::partition::{Notice, Owned, Place};
 use super::segment::{Segment, first_needed, list_segments, path_in};
 use super::snapshot::remove_past;
 use super::suspect::rewrite;
+use super::txn_index::remake_txn_indexes;
 use super::walk::{SegmentFacts, walk_segment};
 use crate::model::Offset;
 use crate::storage::{self, File, Open, Storage};
@@ -134,18 +135,21 @@ pub(super) fn recover(
         recovery_point,
         epoch: epochs.latest(),
         has_producers: false,
+        has_transactions: false,
         epochs,
         notices,
     };
-    let mut number = first_to_check(&segments, recovery_point);
+    let first = first_to_check(&segments, recovery_point);
+    let mut number = first;
     loop {
         let later = &segments[number + 1..];
         let (segment, facts, is_cut) = recovery.segment(segments[number], later)?;
         if is_cut || later.is_empty() {
             let log_start = log_start.max(segments[0]);
-            let state = recovery.state(&facts, segment.base_offset, log_start);
+            let mut state = recovery.state(&facts, segment.base_offset, log_start);
             let end = Offset(state.end_offset);
             remove_past(&*place.storage, &place.dir, end)?;
+            state.txn_slots = recovery.txn_indexes(&segments[..=number], first)?;
             return Ok((state, segment));
         }
         number += 1;
@@ -182,6 +186,7 @@ struct Recovery<'p> {
     /// The epoch that appends are to be made in.
     epoch: i32,
     has_producers: bool,
+    has_transactions: bool,
     notices: &'p mut Vec<Notice>,
 }
 
@@ -203,6 +208,7 @@ impl Recovery<'_> {
         segment.rewrite_indexes(&facts.offsets, &facts.times)?;
         self.epoch = self.epoch.max(facts.leader_epoch);
         self.has_producers |= facts.has_producers;
+        self.has_transactions |= facts.has_transactions;
         if is_cut {
             self.begin_epoch(facts.end_offset)?;
             self.cut(&segment, facts.end_position, later)?;
@@ -212,6 +218,19 @@ impl Recovery<'_> {
         rewrite(&*segment.log, from, facts.end_position)?;
         segment.finish(facts.offsets.len() as u64, facts.times.len() as u64)?;
         Ok((segment, facts, is_cut))
+    }
+
+    /// Makes the indexes of aborted transactions of the segments from number `first` on anew; gives
+    /// the number of entries of the last.
+    fn txn_indexes(&self, segments: &[Offset], first: usize) -> Result<u64> {
+        if self.has_transactions {
+            return remake_txn_indexes(self.place, segments, segments[first]);
+        }
+        for base in &segments[first..] {
+            let path = self.place.path_of(&names::segment_file(*base, TXN_INDEX));
+            storage::found(self.place.storage.remove_file(&path))?;
+        }
+        Ok(0)
     }
 
     /// What is wrong where a log ends below its recovery point. No crash leaves that: what is not

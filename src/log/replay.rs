@@ -15,15 +15,17 @@
 
 use std::ops::Range;
 
+use super::aborted::AbortedTransaction;
 use super::error::{Fault, Result};
 use super::partition::{PartitionLog, Place};
-use super::producers::{ProducerInfo, Producers, SentBatch, StoredBatch, coordinator_epoch};
+use super::producers::{ProducerInfo, Producers, SentBatch, StoredBatch};
 use super::scan::{Check, Found, Scanner};
 use super::segment::{Segment, first_needed, list_segments};
 use super::snapshot;
-use super::writer::Writer;
+use super::transactions::{EndMarker, TransactionCheck};
+use super::writer::{BatchSizes, Writer};
 use crate::model::Offset;
-use crate::record::{Batch, CorruptBatch};
+use crate::record::{Batch, CorruptBatch, EndTransactionMarker};
 
 /// Bytes before a snapshot in which the batches before each producer's last are looked for.
 const RECALLED_BYTES: u64 = 16 << 20;
@@ -54,20 +56,31 @@ pub(super) struct Covered<'p> {
 }
 
 impl Covered<'_> {
-    /// The producers of a log that may have some.
-    pub(super) fn producers(&self, now_ms: i64) -> Result<Producers> {
+    /// The producers of a log that may have some; and, added to `aborted`, the transactions that
+    /// were aborted since the snapshot that they are of.
+    pub(super) fn producers(
+        &self,
+        now_ms: i64,
+        aborted: &mut Vec<AbortedTransaction>,
+    ) -> Result<Producers> {
         let place = self.place;
         let mut producers = Producers::default();
         if let Some(newest) = snapshot::newest(&*place.storage, &place.dir, self.end, now_ms)? {
             producers = newest;
             recall(place, &mut producers)?;
         }
-        self.replay(&mut producers, now_ms)?;
+        self.replay(&mut producers, now_ms, aborted)?;
         Ok(producers)
     }
 
-    /// Makes up for the batches between what producers are as of and the end of the log.
-    fn replay(&self, producers: &mut Producers, now_ms: i64) -> Result<()> {
+    /// Makes up for the batches between what producers are as of and the end of the log. Where
+    /// damage ends that, they are as of the damage.
+    pub(super) fn replay(
+        &self,
+        producers: &mut Producers,
+        now_ms: i64,
+        aborted: &mut Vec<AbortedTransaction>,
+    ) -> Result<()> {
         let (storage, from) = (&*self.place.storage, producers.end());
         if from < self.end {
             let mut bases = list_segments(storage, &self.place.dir)?;
@@ -78,7 +91,7 @@ impl Covered<'_> {
                     true => self.end_position,
                     false => segment.log.metadata()?.len,
                 };
-                replay_segment(&segment, from, end, producers, now_ms)?;
+                replay_segment(&segment, from, end, producers, now_ms, aborted)?;
             }
         }
         producers.pass_to(self.end);
@@ -89,6 +102,16 @@ impl Covered<'_> {
 impl Writer {
     /// The producers as of the end of the log.
     pub(super) fn producers(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
+        // Who published the markers has indexed what they abort.
+        self.producers_since(place, now_ms, &mut Vec::new())
+    }
+
+    fn producers_since(
+        &mut self,
+        place: &Place,
+        now_ms: i64,
+        aborted: &mut Vec<AbortedTransaction>,
+    ) -> Result<&mut Producers> {
         let state = &self.state;
         let covered = Covered {
             place,
@@ -98,13 +121,23 @@ impl Writer {
         };
         let producers = match self.producers.take() {
             Some(mut known) if known.end() <= covered.end => {
-                covered.replay(&mut known, now_ms)?;
+                covered.replay(&mut known, now_ms, aborted)?;
                 known
             }
             _ if !state.has_producers => Producers::none(covered.end),
-            _ => covered.producers(now_ms)?,
+            _ => covered.producers(now_ms, aborted)?,
         };
         Ok(self.producers.insert(producers))
+    }
+
+    /// The producers, for a batch of one of them that is about to be appended.
+    fn producers_to_append(&mut self, place: &Place, now_ms: i64) -> Result<&mut Producers> {
+        self.producers(place, now_ms)?.sweep(now_ms);
+        if !self.state.has_producers && self.state.end_offset > self.state.log_start_offset {
+            // The log before its first producer need never be read for any.
+            self.snapshot(place, now_ms)?;
+        }
+        self.producers(place, now_ms)
     }
 
     /// Whether a producer's batch is to be appended; if it is there already, where.
@@ -112,15 +145,10 @@ impl Writer {
         &mut self,
         place: &Place,
         sent: &SentBatch,
+        check: TransactionCheck,
         now_ms: i64,
     ) -> Result<Option<StoredBatch>> {
-        let producers = self.producers(place, now_ms)?;
-        producers.sweep(now_ms);
-        let duplicate = producers.check(sent)?;
-        if !self.state.has_producers && self.state.end_offset > self.state.log_start_offset {
-            // The log before its first producer need never be read for any.
-            self.snapshot(place, now_ms)?;
-        }
+        let duplicate = self.producers_to_append(place, now_ms)?.check(sent, check)?;
         if duplicate.is_some_and(|batch| batch.last_offset.0 >= self.state.recovery_point) {
             // Who wrote it may have died before it was synced; who sends it again wants it durable.
             self.remember_unsynced();
@@ -128,34 +156,65 @@ impl Writer {
         Ok(duplicate)
     }
 
-    /// Keeps the producers in step with a batch that was appended.
-    pub(super) fn follow(&mut self, sent: Option<&SentBatch>, base_offset: Offset, now_ms: i64) {
-        let end = Offset(self.state.end_offset);
-        match &mut self.producers {
-            // Those that are behind are read after when they are asked for.
-            Some(producers) if producers.end() == base_offset => match sent {
-                Some(sent) => producers.follow(sent, base_offset, None, now_ms),
-                None => producers.pass_to(end),
-            },
-            _ => {}
+    /// Whether a marker is to be appended; if not, it is there already.
+    pub(super) fn check_marker(
+        &mut self,
+        place: &Place,
+        marker: &EndMarker,
+        now_ms: i64,
+    ) -> Result<bool> {
+        let is_needed = self.producers_to_append(place, now_ms)?.check_marker(marker)?;
+        if !is_needed && self.state.end_offset > self.state.recovery_point {
+            self.remember_unsynced();
         }
+        Ok(is_needed)
+    }
+
+    /// Keeps the producers in step with a batch that was written and is about to be published, and
+    /// with them what is to be published of transactions.
+    pub(super) fn follow(
+        &mut self,
+        place: &Place,
+        batch: &BatchSizes,
+        base_offset: Offset,
+        now_ms: i64,
+    ) -> Result<()> {
+        let end = Offset(self.state.end_offset);
+        let Some(producers) =
+            self.producers.as_mut().filter(|producers| producers.end() == base_offset)
+        else {
+            // Those that are behind are read after when they are asked for.
+            return Ok(());
+        };
+        let Some(sent) = &batch.producer else {
+            producers.pass_to(end);
+            return Ok(());
+        };
+        let aborted = producers.follow(sent, base_offset, batch.marker, now_ms);
+        self.state.first_open_transaction = producers.first_open();
+        self.index_aborted(place, aborted.as_slice())
     }
 
     /// Saves the producers as of the end of the log.
     pub(super) fn snapshot(&mut self, place: &Place, now_ms: i64) -> Result<()> {
+        if self.state.has_producers {
+            self.settle_txn_index(place)?;
+        }
         let producers = self.producers(place, now_ms)?;
         producers.forget_idle(now_ms);
         Ok(snapshot::write(&*place.storage, &place.dir, producers)?)
     }
 
     /// Finds out which producers and transactions there are, after the end of the log was found
-    /// out. `walked` tells whether a batch of a producer was met on the way.
+    /// out. `walked` tells whether a batch of a producer was met on the way. Gives the transactions
+    /// that were aborted at or after the offset `since`.
     pub(super) fn find_producers(
         &mut self,
         place: &Place,
         walked: bool,
+        since: Offset,
         now_ms: i64,
-    ) -> Result<()> {
+    ) -> Result<Vec<AbortedTransaction>> {
         self.producers = None;
         self.state.has_producers |= walked;
         if !self.state.has_producers {
@@ -163,26 +222,31 @@ impl Writer {
             let newest = snapshot::newest(&*place.storage, &place.dir, end, now_ms)?;
             self.state.has_producers = newest.is_some_and(|producers| !producers.is_empty());
         }
+        let mut aborted = Vec::new();
         if self.state.has_producers {
-            self.state.first_open_transaction = self.producers(place, now_ms)?.first_open();
+            let producers = self.producers_since(place, now_ms, &mut aborted)?;
+            self.state.first_open_transaction = producers.first_open();
+            aborted.retain(|aborted| aborted.last_offset >= since);
         }
-        Ok(())
+        Ok(aborted)
     }
 }
 
-/// Follows the batches of a segment from an offset on.
-fn replay_segment(
+/// Follows the batches of a segment from an offset on, and adds the transactions that they abort.
+pub(super) fn replay_segment(
     segment: &Segment,
     from: Offset,
     end: u64,
     producers: &mut Producers,
     now_ms: i64,
+    aborted: &mut Vec<AbortedTransaction>,
 ) -> Result<()> {
     let start = segment.position_of(from, end)?;
     each_sent(segment, start..end, |sent, batch| {
         // Where segments overlap, the later one repeats what was.
         if batch.last_offset() >= producers.end() {
-            producers.follow(&sent, batch.base_offset(), coordinator_epoch(batch)?, now_ms);
+            let marker = EndTransactionMarker::of(batch)?;
+            aborted.extend(producers.follow(&sent, batch.base_offset(), marker, now_ms));
         }
         Ok(())
     })

@@ -6,20 +6,22 @@ use super::index::{self, OFFSET_ENTRY_BYTES, OffsetEntry, TIME_ENTRY_BYTES, Time
 use super::names::{self, INDEX, LOG, TIME_INDEX};
 use super::scan::{Check, Found, Scanner};
 use crate::model::Offset;
-use crate::storage::{self, File, Open, Result, Storage};
+use crate::storage::{self, DirEntry, File, Open, Result, Storage};
 
 /// The base offsets of a partition directory's segments, in order.
 ///
 /// # Errors
 /// As the file system says.
 pub fn list_segments(storage: &dyn Storage, dir: &str) -> Result<Vec<Offset>> {
-    let mut bases: Vec<_> = storage
-        .list(dir)?
-        .iter()
-        .filter_map(|entry| names::base_offset(&entry.name, LOG))
-        .collect();
+    Ok(bases_of(&storage.list(dir)?, LOG))
+}
+
+/// The base offsets of the files with a suffix, in order.
+pub(super) fn bases_of(files: &[DirEntry], suffix: &str) -> Vec<Offset> {
+    let mut bases: Vec<_> =
+        files.iter().filter_map(|file| names::base_offset(&file.name, suffix)).collect();
     bases.sort_unstable();
-    Ok(bases)
+    bases
 }
 
 /// Which of the segments with these base offsets is the first that a log needs that begins at

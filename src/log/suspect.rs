@@ -57,6 +57,9 @@ impl Writer {
         self.state.suspect = false;
         self.state.recovery_point = self.state.end_offset;
         self.state.recovery_position = end;
+        if self.state.has_producers {
+            self.remake_txn_index(place)?;
+        }
         self.publish()?;
         Ok(true)
     }

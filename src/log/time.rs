@@ -214,7 +214,11 @@ fn later(a: Option<TimedOffset>, b: Option<TimedOffset>) -> Option<TimedOffset> 
 }
 
 /// Where the batch begins that an entry of the time index names; `None` if there is no such batch.
-fn place_of(segment: &Segment, entry: index::TimeEntry, end: u64) -> Result<Option<u64>> {
+pub(super) fn place_of(
+    segment: &Segment,
+    entry: index::TimeEntry,
+    end: u64,
+) -> Result<Option<u64>> {
     let expected = segment.base_offset + i64::from(entry.relative_offset);
     let position = segment.position_of(expected, end)?;
     let mut scanner = Scanner::new(&*segment.log, position, end, Check::Crc);

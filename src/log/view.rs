@@ -9,15 +9,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::aborted::AbortedKnown;
 use super::control::{ControlFile, State};
 use super::epochs::LeaderEpochs;
 use super::error::{Error, Fault, Result};
 use super::names;
 use super::partition::{PartitionLog, guard};
 use super::recovery::{TailFault, examine_tail};
-use super::replay::Covered;
-use super::segment::{Segment, first_needed, list_segments};
-use super::snapshot;
+use super::segment::{Segment, bases_of, first_needed, list_segments};
 use crate::model::Offset;
 use crate::storage::{self, Open};
 
@@ -26,6 +25,7 @@ use crate::storage::{self, Open};
 pub struct View {
     state: State,
     segments: Arc<Vec<Offset>>,
+    aborted: AbortedKnown,
     fault: Option<TailFault>,
 }
 
@@ -78,6 +78,30 @@ impl View {
         (self.state.offset_slots, self.state.time_slots)
     }
 
+    /// Whether its segments are those of another view.
+    #[must_use]
+    pub const fn has_segments_of(&self, other: &Self) -> bool {
+        self.state.generation == other.state.generation
+    }
+
+    /// Whether a transaction is open.
+    #[must_use]
+    pub const fn has_open_transactions(&self) -> bool {
+        self.state.first_open_transaction != i64::MAX
+    }
+
+    /// Whether there may be aborted transactions. Where there are none, nothing is read to learn it.
+    #[must_use]
+    pub fn may_have_aborted(&self) -> bool {
+        let AbortedKnown { indexed, found } = &self.aborted;
+        let found = found.as_ref().is_some_and(|(_, found)| !found.is_empty());
+        self.state.txn_slots > 0 || !indexed.is_empty() || found
+    }
+
+    pub(super) const fn aborted(&self) -> &AbortedKnown {
+        &self.aborted
+    }
+
     pub(super) const fn state(&self) -> &State {
         &self.state
     }
@@ -93,13 +117,19 @@ impl View {
     }
 }
 
-/// The segments of a generation up to the active one, whose base is the second number.
-type Listed = ((u64, i64), Arc<Vec<Offset>>);
+/// The segments of a generation up to the active one.
+#[derive(Debug, Clone)]
+struct Listed {
+    /// The generation, and the base of the active segment.
+    of: (u64, i64),
+    segments: Arc<Vec<Offset>>,
+    aborted: AbortedKnown,
+}
 
 /// What a process keeps between reads of a log.
 #[derive(Debug, Default)]
 pub(super) struct ReadCache {
-    segments: Option<Listed>,
+    listed: Option<Listed>,
     examined: Option<(storage::Metadata, View)>,
     /// The segments that were read last, the latest at the end.
     pub(super) open: Vec<Arc<Segment>>,
@@ -154,33 +184,7 @@ impl PartitionLog {
             return;
         }
         // Where the segments cannot be listed, the next look at the log tells why.
-        let segments = self.segments_of(state).ok();
-        let view = segments.map(|segments| View { state: state.clone(), segments, fault: None });
-        *guard(&self.shown) = view;
-    }
-
-    /// The first offset of the earliest transaction that is open, by the files; `i64::MAX` if none
-    /// is, or where damage hides it. `met` tells that a batch of a producer was met.
-    fn first_open_transaction(&self, state: &State, met: bool) -> Result<i64> {
-        let (place, end) = (&self.place, Offset(state.end_offset));
-        // By a clock that stands still nobody has been idle.
-        let now_ms = 0;
-        if place.only_segment.is_some() {
-            return Ok(i64::MAX);
-        }
-        if !met {
-            let newest = snapshot::newest(&*place.storage, &place.dir, end, now_ms)?;
-            if newest.is_none_or(|producers| producers.is_empty()) {
-                return Ok(i64::MAX);
-            }
-        }
-        let active_base = Offset(state.active_base);
-        let covered = Covered { place, active_base, end, end_position: state.end_position };
-        match covered.producers(now_ms) {
-            Ok(producers) => Ok(producers.first_open()),
-            Err(Error::Corrupt(_)) => Ok(i64::MAX),
-            Err(error) => Err(error),
-        }
+        *guard(&self.shown) = self.published_as(state.clone()).ok();
     }
 
     /// Up to where the log holds what was appended in a leader epoch or before it, and which epoch
@@ -261,8 +265,13 @@ impl PartitionLog {
         let Some(state) = reading.trusted(&active.log.metadata()?) else {
             return Ok(None);
         };
-        let segments = self.segments_of(&state)?;
-        Ok(Some(View { state, segments, fault: None }))
+        self.published_as(state).map(Some)
+    }
+
+    /// The view of a published state.
+    fn published_as(&self, state: State) -> Result<View> {
+        let Listed { segments, aborted, .. } = self.segments_of(&state)?;
+        Ok(View { state, segments, aborted, fault: None })
     }
 
     /// All below this is known to have been durable, by the checkpoint and by the control file.
@@ -281,23 +290,28 @@ impl PartitionLog {
     }
 
     /// The segments up to the active one, listed once a generation.
-    fn segments_of(&self, state: &State) -> Result<Arc<Vec<Offset>>> {
+    fn segments_of(&self, state: &State) -> Result<Listed> {
         // A generation that was begun without the old control file may have been there before.
         let of = (state.generation, state.active_base);
-        if let Some((listed, segments)) = &guard(&self.reading).segments
-            && *listed == of
+        if let Some(listed) = &guard(&self.reading).listed
+            && listed.of == of
         {
-            return Ok(Arc::clone(segments));
+            return Ok(listed.clone());
         }
-        let mut segments = list_segments(&*self.place.storage, &self.place.dir)?;
+        let names = self.place.storage.list(&self.place.dir)?;
+        let mut segments = bases_of(&names, names::LOG);
         segments.retain(|base| base.0 <= state.active_base);
         segments.drain(..first_needed(&segments, Offset(state.log_start_offset)));
-        let segments = Arc::new(segments);
+        let mut indexed = bases_of(&names, names::TXN_INDEX);
+        let first = segments.first().copied().unwrap_or_default();
+        indexed.retain(|base| *base >= first && base.0 < state.active_base);
+        let aborted = AbortedKnown::by_files(Arc::new(indexed));
+        let listed = Listed { of, segments: Arc::new(segments), aborted };
         let mut cache = guard(&self.reading);
-        cache.segments = Some((of, Arc::clone(&segments)));
+        cache.listed = Some(listed.clone());
         // What was active when it was opened may have got other indexes before it was finished.
         cache.open.clear();
-        Ok(segments)
+        Ok(listed)
     }
 
     /// What the files say.
@@ -308,6 +322,7 @@ impl PartitionLog {
             None if self.place.is_made_on_use() => Vec::new(),
             None => return Err(Error::Gone),
         };
+        let all = bases.clone();
         bases.retain(|base| self.place.only_segment.is_none_or(|only| only == *base));
         let log_start = self.place.log_start()?;
         bases.drain(..first_needed(&bases, log_start.unwrap_or_default()));
@@ -317,7 +332,8 @@ impl PartitionLog {
             let fault = Fault::EndsEarly { end, recovery_point };
             let fault =
                 (end < recovery_point).then_some(TailFault { segment: end, position: 0, fault });
-            return Ok(View { state: State::fresh(end, 0, 0), segments: Arc::default(), fault });
+            let (state, segments) = (State::fresh(end, 0, 0), Arc::default());
+            return Ok(View { state, segments, aborted: AbortedKnown::default(), fault });
         };
         let last = self.segment(*last)?.log.metadata()?;
         if let Some((of, view)) = &guard(&self.reading).examined
@@ -340,13 +356,14 @@ impl PartitionLog {
         // Not known: a look into the segment tells.
         state.max_timestamp = i64::MAX;
         state.leader_epoch = self.epochs()?.latest();
-        state.first_open_transaction =
-            self.first_open_transaction(&state, examined.has_producers)?;
+        let known = self.transactions_of_files(&all, &examined, recovery_point)?;
+        state.first_open_transaction = known.first_open;
         // A segment that was named alone ends where the next one begins.
         let is_whole = self.place.only_segment.is_none();
         let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
         let fault = loss.or(examined.fault);
-        let view = View { state, segments: Arc::new(examined.segments), fault };
+        let (segments, aborted) = (Arc::new(examined.segments), known.aborted);
+        let view = View { state, segments, aborted, fault };
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)
     }

@@ -26,6 +26,8 @@ pub(super) struct SegmentFacts {
     pub(super) leader_epoch: i32,
     /// A batch was of a producer with an id.
     pub(super) has_producers: bool,
+    /// A batch was of a transaction.
+    pub(super) has_transactions: bool,
     /// Bytes of batches since the last index entry.
     pub(super) bytes_since_index: u64,
     /// What `.index` must hold.
@@ -47,6 +49,7 @@ impl SegmentFacts {
             first_timestamp: -1,
             leader_epoch: -1,
             has_producers: false,
+            has_transactions: false,
             bytes_since_index: 0,
             offsets: Vec::new(),
             times: Vec::new(),
@@ -75,6 +78,7 @@ impl SegmentFacts {
         }
         self.leader_epoch = self.leader_epoch.max(batch.leader_epoch());
         self.has_producers |= batch.producer_id() >= 0;
+        self.has_transactions |= batch.attributes().is_transactional();
         if self.bytes_since_index > index_interval_bytes {
             self.offsets.push(OffsetEntry { relative_offset, position: position as u32 });
             self.push_time();

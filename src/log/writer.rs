@@ -17,7 +17,7 @@ use super::recovery::recover;
 use super::segment::Segment;
 use super::walk::walk_segment;
 use crate::model::{Offset, TopicConfig};
-use crate::record::{self, Batch, Frame};
+use crate::record::{self, Batch, EndTransactionMarker, Frame};
 use crate::storage::{self, File, FileId, Open};
 
 /// Bytes between two notes of the recovery point in Kafka's checkpoint file: what a crash of the
@@ -50,6 +50,8 @@ pub(super) struct BatchSizes {
     offsets: i64,
     max_timestamp: i64,
     pub(super) producer: Option<SentBatch>,
+    /// What it ends, if it is a control batch.
+    pub(super) marker: Option<EndTransactionMarker>,
 }
 
 impl BatchSizes {
@@ -64,6 +66,7 @@ impl BatchSizes {
                     offsets,
                     max_timestamp: batch.max_timestamp(),
                     producer: SentBatch::of(&batch),
+                    marker: EndTransactionMarker::of(&batch).map_err(Error::Malformed)?,
                 })
             }
             _ => Err(Error::NotOneBatch),
@@ -101,6 +104,7 @@ impl Writer {
             if writer.heal(place, notices)? {
                 writer.take_over_tail(place, interval, now_ms)?;
                 writer.complete_indexes(interval)?;
+                writer.complete_txn_index(place)?;
                 writer.honour_log_start(place, owned)?;
                 return Ok(writer);
             }
@@ -108,7 +112,8 @@ impl Writer {
         let (mut state, active) = recover(place, owned, interval, durable, now_ms, notices)?;
         state.generation = state.generation.max(generation + 1);
         let mut writer = Self::new(control, sequence, state, active)?;
-        writer.find_producers(place, false, now_ms)?;
+        // Recovery has indexed what was aborted.
+        writer.find_producers(place, false, Offset(i64::MAX), now_ms)?;
         place.store_recovery_point(owned, Offset(writer.state.recovery_point))?;
         writer.publish()?;
         Ok(writer)
@@ -174,7 +179,8 @@ impl Writer {
             }
             self.remember_unsynced();
             if facts.has_producers {
-                self.find_producers(place, true, now_ms)?;
+                let aborted = self.find_producers(place, true, end, now_ms)?;
+                self.index_aborted(place, &aborted)?;
             }
         }
         if len > self.state.end_position {
@@ -250,6 +256,7 @@ impl Writer {
     /// Writes a batch at the end of the active segment, and publishes it.
     pub(super) fn append(
         &mut self,
+        place: &Place,
         bytes: &mut [u8],
         sizes: &BatchSizes,
         config: &TopicConfig,
@@ -276,8 +283,8 @@ impl Writer {
         self.state.has_producers |= sizes.producer.is_some();
         self.state.end_offset = last_offset.next().0;
         self.state.end_position += sizes.bytes;
+        self.follow(place, sizes, base_offset, now_ms)?;
         self.publish()?;
-        self.follow(sizes.producer.as_ref(), base_offset, now_ms);
         self.start_writeback(position);
         let log_start_offset = Offset(self.state.log_start_offset);
         Ok(Appended {
@@ -297,6 +304,18 @@ impl Writer {
             log_start_offset: Offset(self.state.log_start_offset),
             is_duplicate: true,
             max_timestamp: batch.timestamp,
+        }
+    }
+
+    /// The answer to a marker that is in the log already, of which is not known where.
+    pub(super) fn marked_before(&self, now_ms: i64) -> Appended {
+        let last_offset = Offset(self.state.end_offset) + -1;
+        Appended {
+            base_offset: last_offset,
+            last_offset,
+            log_start_offset: Offset(self.state.log_start_offset),
+            is_duplicate: true,
+            max_timestamp: now_ms,
         }
     }
 

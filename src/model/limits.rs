@@ -21,6 +21,12 @@ pub const TEXT_FILE_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a file that holds a line or two: `partition.metadata`, what a process says of itself.
 pub const SMALL_FILE_BYTES_MAX: u64 = 4096;
 
+/// Bytes of a snapshot of committed offsets: of more than that none is taken.
+pub const OFFSETS_SNAPSHOT_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes of what a member of a group says of itself in `run/members`.
+pub const MEMBER_NOTE_BYTES_MAX: u64 = 64 << 20;
+
 /// Milliseconds after which a partition forgets an idempotent producer that is idle. Source: Kafka's
 /// `producer.id.expiration.ms`.
 pub const PRODUCER_ID_EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;

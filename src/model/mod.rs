@@ -2,6 +2,7 @@
 
 mod compression;
 pub mod config;
+mod isolation;
 pub mod limits;
 mod names;
 mod offset;
@@ -12,6 +13,7 @@ mod uuid;
 
 pub use compression::{Compression, UnknownCompression};
 pub use config::{ConfigError, TopicConfig};
+pub use isolation::IsolationLevel;
 pub use names::{InvalidTopicName, TopicName, TopicPartition};
 pub use offset::Offset;
 pub use partitioner::{murmur2, partition_for_key};

@@ -96,6 +96,15 @@ impl<'a> GroupRecordKey<'a> {
     }
 }
 
+/// The group that a record is of, whatever it tells of it: every key begins with its version and the
+/// group's id. `None` for bytes that are no key.
+#[must_use]
+pub fn group_of(key: &[u8]) -> Option<&str> {
+    let mut rest = Fields(key);
+    rest.i16().ok()?;
+    rest.string().ok()
+}
+
 /// A committed offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffsetCommitValue<'a> {

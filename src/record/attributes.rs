@@ -22,7 +22,7 @@ impl Attributes {
     const CODEC: u16 = 0b111;
     pub(super) const LOG_APPEND_TIME: u16 = 1 << 3;
     const TRANSACTIONAL: u16 = 1 << 4;
-    const CONTROL: u16 = 1 << 5;
+    pub(super) const CONTROL: u16 = 1 << 5;
     const DELETE_HORIZON: u16 = 1 << 6;
 
     /// Attributes of a producer's batch.

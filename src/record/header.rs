@@ -83,6 +83,12 @@ pub fn set_max_timestamp(batch: &mut [u8], timestamp_ms: i64) {
     seal(batch);
 }
 
+/// Makes a batch a control batch.
+pub(super) fn as_control(batch: &mut [u8]) {
+    batch[at::ATTRIBUTES + 1] |= Attributes::CONTROL as u8;
+    seal(batch);
+}
+
 /// Computes and writes a batch's crc.
 pub(super) fn seal(batch: &mut [u8]) {
     let crc = crc_of(batch);

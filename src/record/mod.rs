@@ -7,6 +7,7 @@ mod builder;
 mod compression;
 mod error;
 mod header;
+mod marker;
 mod records;
 mod types;
 mod validate;
@@ -21,6 +22,7 @@ pub use header::{
     FRAME_PREFIX_BYTES, HEADER_BYTES, MAGIC, set_base_offset, set_leader_epoch, set_max_timestamp,
     stamp_append_time,
 };
+pub use marker::{EndTransactionMarker, Outcome};
 pub use records::Records;
 pub use types::{Header, Headers, HeadersIter, Record};
 pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordFault, RecordRules};

@@ -7,6 +7,7 @@
 mod api;
 mod connection;
 mod group_timers;
+mod housekeeping;
 mod incoming;
 mod listener;
 mod metrics;

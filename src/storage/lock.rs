@@ -115,6 +115,14 @@ impl LockTable {
         Ok(locked?.then(guard))
     }
 
+    /// A lock that another handle has within a range; what this process holds does not count.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn held_elsewhere(&self, range: LockRange) -> Result<Option<LockRange>> {
+        self.file.locked_elsewhere(range)
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<u64, Holding>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,6 +185,23 @@ mod tests {
         assert!(take(&there, LockKind::Exclusive).is_none());
         drop(second);
         assert!(take(&there, LockKind::Exclusive).is_some());
+    }
+
+    #[test]
+    fn the_locks_of_others_can_be_looked_at() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let storage = Directory::open(home.path()).expect("opens");
+        let (here, there) = (table(&storage), table(&storage));
+        let far = (1 << 62) + 5;
+        let range = LockRange { start: far - 5, len: 10 };
+        let held = here.acquire(LockRange::byte(far), LockKind::Shared, Wait::No).expect("asks");
+        assert_eq!(here.held_elsewhere(range).expect("looks"), None, "its own");
+        let seen = there.held_elsewhere(range).expect("looks");
+        assert_eq!(seen, Some(LockRange::byte(far)));
+        let reader = storage.open("lock", Open::Read).expect("opens");
+        assert!(reader.locked_elsewhere(range).expect("looks").is_some(), "by who only reads");
+        drop(held);
+        assert_eq!(there.held_elsewhere(range).expect("looks"), None);
     }
 
     #[test]

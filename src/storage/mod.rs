@@ -282,6 +282,13 @@ pub trait File: Send + Sync + fmt::Debug {
     /// As the system says.
     fn unlock(&self, range: LockRange) -> Result<()>;
 
+    /// A lock of another handle, of any process, that lies in a range or reaches into it; `None` if
+    /// there is none. Takes nothing, and asks for no more than a file that is open to read.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn locked_elsewhere(&self, range: LockRange) -> Result<Option<LockRange>>;
+
     /// The descriptor to send from, where there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None

@@ -137,6 +137,17 @@ impl File for RealFile {
             .map_err(|errno| self.error("unlock", errno))
     }
 
+    fn locked_elsewhere(&self, range: LockRange) -> Result<Option<LockRange>> {
+        let mut request = lock_request(range, nix::libc::F_WRLCK);
+        let argument = nix::fcntl::FcntlArg::F_OFD_GETLK(&mut request);
+        nix::fcntl::fcntl(&self.descriptor, argument)
+            .map_err(|errno| self.error("look at the locks of", errno))?;
+        if i32::from(request.l_type) == nix::libc::F_UNLCK {
+            return Ok(None);
+        }
+        Ok(Some(LockRange { start: request.l_start as u64, len: request.l_len as u64 }))
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.descriptor.as_fd())
     }

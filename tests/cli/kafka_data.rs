@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::data::{self, PARTITIONS, expected, fingerprint, unpack};
+use crate::support::data::{self, PARTITIONS, TRANSACTIONAL, expected, fingerprint, unpack};
 use crate::support::{World, record};
 
 /// Kafka's files are the broker's: reading one must leave no trace, not even a lock file.
@@ -11,7 +11,7 @@ fn reads_as_the_broker_did(kind: &str) {
     let world = World::new();
     let (directory, expected) = (unpack(&world, kind), expected());
     let before = fingerprint(&directory);
-    for name in PARTITIONS {
+    for name in PARTITIONS.into_iter().chain(TRANSACTIONAL) {
         let path = directory.join(name);
         let path = path.to_str().expect("UTF-8");
         let got = world.records(&[path]);
@@ -39,10 +39,35 @@ fn a_clean_partition_verifies() {
     let world = World::new();
     let directory = unpack(&world, "clean");
     let before = fingerprint(&directory);
-    for name in PARTITIONS {
+    for name in PARTITIONS.into_iter().chain(TRANSACTIONAL) {
         world.runnel(["log", "verify"]).args([directory.join(name)]).run();
     }
     assert!(fingerprint(&directory) == before, "verifying changed the broker's files");
+}
+
+/// Uncommitted, a consumer sees what the independent reader sees, which knows no transactions.
+#[test]
+fn read_uncommitted_what_was_aborted_is_there_too() {
+    let world = World::new();
+    for (kind, flags) in [("clean", [].as_slice()), ("unclean", &["--zeros-end-indexes"])] {
+        let directory = unpack(&world, kind);
+        let partitions = TRANSACTIONAL.map(|name| directory.join(name));
+        let all = data::read_all_independently(&partitions, flags).expect("sound");
+        for (name, path) in TRANSACTIONAL.iter().zip(&partitions) {
+            let path = path.to_str().expect("UTF-8");
+            for level in ["read-uncommitted", "read_uncommitted"] {
+                let got = world.records(&[path, "--isolation", level]);
+                assert_eq!(got, all[*name].records, "{kind} {name} {level}");
+            }
+            let committed = world.records(&[path, "--isolation", "read_committed"]);
+            assert!(committed.len() * 2 == all[*name].records.len(), "{kind} {name}");
+            // The records 0 to 9 are followed by a marker, 11 to 20 were aborted.
+            let few = world.records(&[path, "-o", "5:25"]);
+            assert_eq!(few, expected()[*name][5..13], "{kind} {name}");
+            let last = world.records(&[path, "-n", "3"]);
+            assert_eq!(last, expected()[*name][27..], "{kind} {name}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The producers of logs that a real Kafka broker wrote: what is found out of the batches is what
-//! the broker noted in its snapshots, to the byte.
+//! the broker noted in its snapshots and indexes of aborted transactions, to the byte.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,6 +64,17 @@ fn copy(from: &Path, partition: &str) -> TempDir {
     home
 }
 
+/// What a directory's indexes of aborted transactions hold, by name.
+fn txn_indexes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let indexes = paths.filter(|path| path.extension().is_some_and(|suffix| suffix == "txnindex"));
+    indexes
+        .map(|path| {
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap())
+        })
+        .collect()
+}
+
 #[test]
 fn the_batches_tell_what_the_broker_noted() {
     let world = World::new();
@@ -70,14 +82,17 @@ fn the_batches_tell_what_the_broker_noted() {
     for partition in ["tx-0", "tx-1", "compacted-0", "segments-0", "__consumer_offsets-0"] {
         let home = copy(&clean, partition);
         let dir = home.path().join("log").join(partition);
-        let expected = newest(&dir);
+        let (expected, indexes) = (newest(&dir), txn_indexes(&dir));
+        assert_eq!(!indexes.is_empty(), partition.starts_with("tx"), "{partition}");
         for entry in fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.extension().is_some_and(|suffix| suffix == "snapshot") {
+            if entry.extension().is_some_and(|suffix| suffix == "snapshot" || suffix == "txnindex")
+            {
                 fs::remove_file(entry).unwrap();
             }
         }
         let log = open(home.path(), partition);
         log.open_to_append(1).unwrap();
+        assert!(txn_indexes(&dir) == indexes, "{partition}: to the byte");
         let view = log.view().unwrap();
         assert_eq!(view.last_stable(), view.end(), "{partition}: no transaction is open");
         log.close(1).unwrap();

@@ -2,157 +2,27 @@
 //! laboratory, and in a real directory.
 //!
 //! Whatever was done, also to the indexes and the control file: every read gives the records of
-//! the list from its offset on, and a search by time the first of them that is not older.
+//! the list from its offset on, and a search by time the first of them that is not older. Deletion
+//! and retention move where the list begins, just as far as they say.
 //!
 //! `RUNNEL_SOAK=1` tries many more.
 
+mod ops;
+
 use std::sync::Arc;
 
-use crate::log_ground::{
-    CONTROL, Rec, batch, lay_out, open, read_batches, segment_path, soak, unpack,
-};
+use self::ops::{Damage, Op, configs, ops};
+use crate::log_ground::{CONTROL, Rec, batch, lay_out, open, segment_path, soak, unpack};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::{Config, TestCaseError};
-use runnel::log::{Cursor, PartitionLog, View};
+use runnel::log::{Cursor, Error, PartitionLog, View};
 use runnel::model::{Offset, TopicConfig};
 use runnel::record::Compression;
 use runnel::storage::sim::{Fault, SimStorage};
 use runnel::storage::{Directory, Open, Storage};
 
 type Outcome = Result<(), TestCaseError>;
-
-/// What happens. `by` is a process; fractions of 0 to 255 choose places.
-#[derive(Debug, Clone)]
-enum Op {
-    Append {
-        by: usize,
-        records: Vec<Rec>,
-        codec: Compression,
-    },
-    Sync {
-        by: usize,
-    },
-    Reopen {
-        by: usize,
-    },
-    /// A process dies some operations into an append; only the laboratory can do that.
-    Kill {
-        by: usize,
-        records: Vec<Rec>,
-        after: u64,
-    },
-    /// Reads from an offset on to the end.
-    Read {
-        by: usize,
-        from: u8,
-        bytes_max: usize,
-    },
-    /// Goes on where the process's last such reading ended.
-    Follow {
-        by: usize,
-        chunks: usize,
-        bytes_max: usize,
-    },
-    /// Takes a view, and reads it to its end at the next one.
-    Hold {
-        by: usize,
-    },
-    Search {
-        by: usize,
-        timestamp: i64,
-    },
-    Damage {
-        segment: u8,
-        suffix: &'static str,
-        how: Damage,
-    },
-    DropControl,
-}
-
-/// What becomes of an index file.
-#[derive(Debug, Clone)]
-enum Damage {
-    Overwrite { at: u8, bytes: Vec<u8> },
-    Truncate { to: u8 },
-    Extend { by: u64 },
-    Delete,
-}
-
-fn timestamps() -> impl Strategy<Value = i64> {
-    prop_oneof![6 => 1000..1100_i64, 1 => Just(-1), 1 => 0..5000_i64]
-}
-
-fn records() -> impl Strategy<Value = Vec<Rec>> {
-    let value = prop_oneof![8 => vec(any::<u8>(), 0..60), 1 => vec(any::<u8>(), 0..900)];
-    let key = proptest::option::of(vec(any::<u8>(), 0..5));
-    let record = (timestamps(), key, value).prop_map(|(timestamp, key, value)| Rec {
-        timestamp,
-        key,
-        value,
-    });
-    vec(record, 1..4)
-}
-
-fn damages() -> impl Strategy<Value = Damage> {
-    prop_oneof![
-        (any::<u8>(), vec(any::<u8>(), 1..24))
-            .prop_map(|(at, bytes)| Damage::Overwrite { at, bytes }),
-        any::<u8>().prop_map(|to| Damage::Truncate { to }),
-        (1..100_u64).prop_map(|by| Damage::Extend { by }),
-        Just(Damage::Delete),
-    ]
-}
-
-fn ops() -> impl Strategy<Value = Op> {
-    let by = || 0..3_usize;
-    let bytes_max = || select(&[0_usize, 1, 61, 200, 700, 5000][..]);
-    let codec = select(
-        &[
-            Compression::None,
-            Compression::None,
-            Compression::None,
-            Compression::Snappy,
-            Compression::Gzip,
-        ][..],
-    );
-    prop_oneof![
-        12 => (by(), records(), codec)
-            .prop_map(|(by, records, codec)| Op::Append { by, records, codec }),
-        2 => by().prop_map(|by| Op::Sync { by }),
-        1 => by().prop_map(|by| Op::Reopen { by }),
-        2 => (by(), records(), 0..24_u64)
-            .prop_map(|(by, records, after)| Op::Kill { by, records, after }),
-        2 => (by(), any::<u8>(), bytes_max())
-            .prop_map(|(by, from, bytes_max)| Op::Read { by, from, bytes_max }),
-        3 => (by(), 1..9_usize, bytes_max())
-            .prop_map(|(by, chunks, bytes_max)| Op::Follow { by, chunks, bytes_max }),
-        1 => by().prop_map(|by| Op::Hold { by }),
-        3 => (by(), timestamps()).prop_map(|(by, timestamp)| Op::Search { by, timestamp }),
-        2 => (any::<u8>(), select(&[".index", ".timeindex"][..]), damages())
-            .prop_map(|(segment, suffix, how)| Op::Damage { segment, suffix, how }),
-        1 => Just(Op::DropControl),
-    ]
-}
-
-fn configs() -> impl Strategy<Value = TopicConfig> {
-    (
-        1200..6000_i32,
-        0..700_i32,
-        select(&[30_i64, 90, i64::MAX][..]),
-        select(&[16_i32, 64, 1000][..]),
-    )
-        .prop_map(|(segment_bytes, index_interval_bytes, segment_ms, segment_index_bytes)| {
-            TopicConfig {
-                segment_bytes,
-                index_interval_bytes,
-                segment_ms,
-                segment_index_bytes: segment_index_bytes.max(24),
-                ..TopicConfig::default()
-            }
-        })
-}
 
 /// Where the processes live.
 enum World {
@@ -172,6 +42,8 @@ struct Model {
     config: TopicConfig,
     processes: Vec<Process>,
     records: Vec<Rec>,
+    /// Where the log begins.
+    start: i64,
     now_ms: i64,
 }
 
@@ -181,8 +53,14 @@ fn fail(error: impl std::fmt::Display) -> TestCaseError {
 
 impl Model {
     fn new(world: World, config: TopicConfig) -> Self {
-        let mut model =
-            Self { world, config, processes: Vec::new(), records: Vec::new(), now_ms: 1000 };
+        let mut model = Self {
+            world,
+            config,
+            processes: Vec::new(),
+            records: Vec::new(),
+            start: 0,
+            now_ms: 1000,
+        };
         lay_out(&*model.storage());
         model.processes = (0..3).map(|_| model.begin_process()).collect();
         model
@@ -219,7 +97,7 @@ impl Model {
             }
             Op::Kill { by, records, after } => self.kill(by, records, after),
             Op::Read { by, from, bytes_max } => {
-                let from = Offset(self.records.len() as i64 * i64::from(from) / 255);
+                let from = self.offset_at(from);
                 let process = &self.processes[by];
                 let view = self.view(&process.log)?;
                 self.read(&process.log, &view, Cursor::at(from), bytes_max, usize::MAX).map(drop)
@@ -227,14 +105,18 @@ impl Model {
             Op::Follow { by, chunks, bytes_max } => {
                 let process = &self.processes[by];
                 let view = self.view(&process.log)?;
-                let cursor = self.read(&process.log, &view, process.cursor, bytes_max, chunks)?;
+                let cursor = match process.cursor.offset < view.log_start() {
+                    true => Cursor::at(view.log_start()),
+                    false => process.cursor,
+                };
+                let cursor = self.read(&process.log, &view, cursor, bytes_max, chunks)?;
                 self.processes[by].cursor = cursor;
                 Ok(())
             }
             Op::Hold { by } => {
                 let process = &self.processes[by];
                 if let Some(view) = &process.held {
-                    self.read(&process.log, view, Cursor::at(Offset(0)), 300, usize::MAX)?;
+                    self.read_held(&process.log, view)?;
                 }
                 let view = self.view(&process.log)?;
                 self.processes[by].held = Some(view);
@@ -246,6 +128,81 @@ impl Model {
                 // The next writer makes it again.
                 let _ = self.storage().remove_file(CONTROL);
                 Ok(())
+            }
+            Op::Delete { by, before } => {
+                let before = self.offset_at(before);
+                let deleted = self.processes[by].log.delete_records(before, self.now_ms);
+                self.start = before.0;
+                prop_assert_eq!(deleted.map_err(fail)?, before);
+                Ok(())
+            }
+            Op::Retain { by, bytes, ms } => self.retain(by, bytes, ms),
+        }
+    }
+
+    /// An offset of the log as it is, 0 to 255 from its start to its end.
+    fn offset_at(&self, fraction: u8) -> Offset {
+        Offset(self.start + (self.records.len() as i64 - self.start) * i64::from(fraction) / 255)
+    }
+
+    fn retain(&mut self, by: usize, bytes: i64, ms: i64) -> Outcome {
+        let log = &self.processes[by].log;
+        let config = log.config();
+        log.set_config(Arc::new(TopicConfig {
+            retention_bytes: bytes,
+            retention_ms: ms,
+            ..TopicConfig::clone(&config)
+        }));
+        let expected = self.due(&self.view(log)?, bytes, ms)?;
+        let due = log.retention_due(self.now_ms).map_err(fail)?;
+        let retained = log.retain(self.now_ms).map_err(fail)?;
+        log.set_config(config);
+        prop_assert_eq!(&retained, &due);
+        prop_assert_eq!((due.from, due.to.0), (Offset(self.start), expected));
+        self.start = expected;
+        Ok(())
+    }
+
+    /// Where the log begins once its retention was done: by one rule after the other, a segment at
+    /// a time, until neither takes one.
+    fn due(&self, view: &View, bytes: i64, ms: i64) -> Result<i64, TestCaseError> {
+        let ends = view.segments().iter().skip(1).copied().chain([view.end()]);
+        let mut segments = Vec::new();
+        for (base, end) in view.segments().iter().zip(ends) {
+            let file = self.storage().metadata(&segment_path(*base, ".log")).map_err(fail)?;
+            let records = &self.records[base.0 as usize..end.0 as usize];
+            let youngest = records.iter().map(|record| record.timestamp).max();
+            let youngest = youngest.filter(|time| *time >= 0).unwrap_or(file.modified_ms);
+            segments.push((end.0, file.len as i64, youngest));
+        }
+        let mut start = view.log_start().0;
+        while let Some((end, len, youngest)) = segments.first().copied() {
+            let size: i64 = segments.iter().map(|(_, len, _)| len).sum();
+            let too_much = bytes >= 0 && size - bytes >= len;
+            let too_old = ms >= 0 && self.now_ms - youngest > ms;
+            if !(too_much || too_old) || len == 0 {
+                break;
+            }
+            start = end;
+            segments.remove(0);
+        }
+        Ok(start)
+    }
+
+    /// Reads a view of before. Where its records are deleted by now, it tells where the log begins.
+    fn read_held(&self, log: &PartitionLog, view: &View) -> Outcome {
+        let mut cursor = Cursor::at(view.log_start());
+        loop {
+            let before = cursor;
+            match log.read(view, &mut cursor, 300) {
+                Ok(Some(_)) => drop(self.read(log, view, before, 300, 1)?),
+                Ok(None) => return Ok(()),
+                Err(Error::OffsetOutOfRange { start, .. }) => {
+                    prop_assert_eq!(start, Offset(self.start));
+                    prop_assert!(before.offset < start);
+                    return Ok(());
+                }
+                Err(error) => return Err(fail(error)),
             }
         }
     }
@@ -290,7 +247,7 @@ impl Model {
 
     fn view(&self, log: &PartitionLog) -> Result<View, TestCaseError> {
         let view = log.view().map_err(fail)?;
-        prop_assert_eq!(view.log_start(), Offset(0));
+        prop_assert_eq!(view.log_start(), Offset(self.start));
         prop_assert_eq!(view.end(), Offset(self.records.len() as i64));
         Ok(view)
     }
@@ -332,7 +289,7 @@ impl Model {
         let view = self.view(log)?;
         let found = log.offset_for_time(&view, timestamp).map_err(fail)?;
         let found = found.map(|found| (found.offset.0, found.timestamp));
-        let mut records = (0..).zip(&self.records);
+        let mut records = (0..).zip(&self.records).skip(self.start as usize);
         let first = records.find(|(_, record)| record.timestamp >= timestamp);
         prop_assert_eq!(found, first.map(|(offset, record)| (offset, record.timestamp)));
         Ok(())
@@ -371,8 +328,8 @@ impl Model {
         for by in 0..self.processes.len() {
             let log = &self.processes[by].log;
             let view = self.view(log)?;
-            let found = read_batches(log, &view, 500).map_err(fail)?;
-            prop_assert_eq!(found.concat(), &self.records[..]);
+            let end = self.read(log, &view, Cursor::at(view.log_start()), 500, usize::MAX)?;
+            prop_assert_eq!(end.offset, view.end());
             for timestamp in [i64::MIN, -1, 0, 1001, 1050, 1099, 1100, 4000, i64::MAX] {
                 self.search(by, timestamp)?;
             }

@@ -13,6 +13,7 @@ mod log_ground;
 mod log_idempotent;
 mod log_kafka_producers;
 mod log_model;
+mod log_retain;
 mod record_kafka_files;
 mod record_oracle;
 mod record_round_trip;

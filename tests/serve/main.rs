@@ -16,5 +16,6 @@ mod fuzz;
 mod hostile;
 mod kill;
 mod produce;
+mod retention;
 mod stop;
 mod words;

@@ -25,6 +25,9 @@ pub(crate) const PARTITIONS: [&str; 8] = [
     "compacted-0",
 ];
 
+/// Those with transactions, each of committed and of aborted ones.
+pub(crate) const TRANSACTIONAL: [&str; 2] = ["tx-0", "tx-1"];
+
 /// `tests/data`, or what `RUNNEL_TESTDATA` names.
 fn testdata(name: &str) -> PathBuf {
     let place = std::env::var_os("RUNNEL_TESTDATA");

@@ -27,6 +27,8 @@ impl World {
         let mut process = self
             .runnel(["serve", "-l", "127.0.0.1:0", "--addr-file", "address"])
             .args(["-c", "group.initial.rebalance.delay.ms=0"])
+            // Records of tests are often of 1970.
+            .args(["-c", "log.retention.hours=-1"])
             .args(args)
             .spawn();
         let address = address_in(&file, &mut process);

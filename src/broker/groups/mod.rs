@@ -15,15 +15,19 @@
 mod admin;
 mod answer;
 mod classic;
+mod command;
 mod commit;
 mod failures;
 mod fetch;
 mod gate;
 mod group;
+mod listing;
 mod load;
 mod members;
 mod offsets;
+mod replay;
 mod shard;
+mod snapshot;
 mod store;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,6 +36,8 @@ use std::time::Instant;
 
 pub use answer::{Now, Reply};
 pub use classic::Client;
+pub use command::{CommittedOffset, GroupOffsets};
+pub use listing::{GroupKind, ListedGroup, list_groups};
 
 use super::{Broker, GroupCommit, Result};
 use crate::protocol::ErrorCode;

@@ -39,7 +39,8 @@ impl Store {
         Self { broker, commit, failures: Arc::default() }
     }
 
-    fn found(&self) -> broker::Result<Option<TopicInfo>> {
+    /// The topic, if it is there.
+    pub(super) fn found(&self) -> broker::Result<Option<TopicInfo>> {
         let name = TopicName::new(OFFSETS_TOPIC.name())?;
         match self.broker.topic(&name) {
             Ok(topic) => Ok(Some(topic)),
@@ -133,6 +134,27 @@ impl RecordBatch {
         let value = has_value.then_some(&*self.value);
         let (key, headers) = (Some(&*self.key), Headers::NONE);
         self.builder.push(&Record { offset: 0, timestamp, key, value, headers });
+    }
+
+    /// Adds a tombstone of a key as it was read.
+    pub(super) fn raw_tombstone(&mut self, key: &[u8], timestamp: i64) {
+        let (key, headers) = (Some(key), Headers::NONE);
+        self.builder.push(&Record { offset: 0, timestamp, key, value: None, headers });
+    }
+
+    /// Appends the batch for a command; gives the offset of its first record. Its caller keeps it
+    /// far smaller than any batch may be.
+    pub(super) fn append_plainly(
+        &mut self,
+        broker: &Broker,
+        log: &PartitionLog,
+    ) -> broker::Result<i64> {
+        let failed = |error| {
+            let source = std::io::Error::other(error);
+            crate::storage::Error::new("make a batch for", log.partition(), source)
+        };
+        let batch = self.builder.finish().map_err(failed)?;
+        Ok(broker.append(log, batch)?.base_offset.0)
     }
 
     /// Appends the batch; gives the offset of its first record.

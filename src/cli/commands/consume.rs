@@ -1,13 +1,21 @@
 //! `runnel consume`: print the records of topics.
 
+mod cursor;
+mod keeping;
 mod output;
+mod part;
 mod plan;
+mod resuming;
 mod run;
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::Outcome;
 use crate::cli::context::Context;
+use crate::model::IsolationLevel;
+use crate::model::limits::GROUP_STRING_BYTES_MAX;
 
 /// Flags of `runnel consume`.
 #[derive(Debug, Args)]
@@ -50,6 +58,34 @@ pub(in crate::cli) struct ConsumeArgs {
     /// Only records with this header
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Which records")]
     header: Vec<String>,
+
+    /// Of transactions: read-committed or read-uncommitted [default: read-committed]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        alias = "isolation-level",
+        help_heading = "Which records",
+        value_enum,
+        default_value_t = Isolation::ReadCommitted,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    isolation: Isolation,
+    /// Go on where the group stands, commit what was written, share the partitions with its members
+    #[arg(short, long, value_name = "GROUP", help_heading = "Going on", value_parser = parse_group, conflicts_with_all = ["partition", "tail", "cursor_file"])]
+    group: Option<String>,
+    /// Go on where this file says, and note in it what was written
+    #[arg(long, value_name = "FILE", help_heading = "Going on", conflicts_with = "tail")]
+    cursor_file: Option<PathBuf>,
+    /// Whether to commit what was written: auto or none
+    #[arg(
+        long,
+        value_name = "WHEN",
+        help_heading = "Going on",
+        value_enum,
+        hide_possible_values = true
+    )]
+    commit: Option<Commit>,
 
     /// Go on with what comes, from the beginning unless -o or -n say otherwise
     #[arg(short, long, help_heading = "How long")]
@@ -130,6 +166,7 @@ Examples:
   runnel consume logs -f -n 10                  as tail -f
   runnel consume logs --since 1h --grep ERROR
   runnel consume orders -J | jq .value
+  runnel consume orders -g billing -f | ./bill  a queue, shared by all who run this
   runnel consume /var/lib/kafka/orders-0        a stopped broker's files";
 
 /// What records are sorted by.
@@ -139,11 +176,49 @@ enum Order {
     Time,
 }
 
+/// Which records of transactions are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Isolation {
+    /// Those of committed ones
+    #[value(alias = "read_committed")]
+    ReadCommitted,
+    /// All of them
+    #[value(alias = "read_uncommitted")]
+    ReadUncommitted,
+}
+
+impl From<Isolation> for IsolationLevel {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::ReadCommitted => Self::ReadCommitted,
+            Isolation::ReadUncommitted => Self::ReadUncommitted,
+        }
+    }
+}
+
+/// Whether progress is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Commit {
+    /// Every second, and at the end
+    Auto,
+    /// Never
+    None,
+}
+
 /// What keys and values hold. Both are printed as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Serde {
     Bytes,
     String,
+}
+
+/// Reads a group's id.
+pub(in crate::cli) fn parse_group(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("a group's name can't be empty".to_owned()),
+        1..=GROUP_STRING_BYTES_MAX => Ok(text.to_owned()),
+        _ => Err(format!("a group's name has {GROUP_STRING_BYTES_MAX} bytes at most")),
+    }
 }
 
 fn parse_count(text: &str) -> Result<u64, String> {
@@ -159,5 +234,8 @@ fn parse_count(text: &str) -> Result<u64, String> {
 /// Runs `runnel consume`.
 pub(super) fn run(context: &Context, args: ConsumeArgs) -> Outcome {
     let plan = plan::Plan::new(args)?;
-    run::run(context, &plan)
+    match plan.keeps_progress() {
+        true => resuming::run(context, &plan),
+        false => run::run(context, &plan),
+    }
 }

@@ -1,5 +1,7 @@
 //! `runnel log`: look after logs.
 
+mod retain;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -21,6 +23,8 @@ use crate::inspect::{self, Finding, Report};
 pub(in crate::cli) enum LogCommand {
     /// Check every checksum and every index entry; findings go to standard output, one a line
     Verify(VerifyArgs),
+    /// Remove segments that are older or more than retention.ms and retention.bytes say
+    Retain(retain::RetainArgs),
 }
 
 /// Flags of `log verify`.
@@ -38,6 +42,7 @@ pub(in crate::cli) struct VerifyArgs {
 pub(super) fn run(context: &Context, command: LogCommand) -> Outcome {
     match command {
         LogCommand::Verify(args) => verify(context, &args),
+        LogCommand::Retain(args) => retain::run(context, &args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod consume;
 pub(super) mod generate;
+pub(super) mod group;
 pub(super) mod log;
 pub(super) mod produce;
 pub(super) mod serve;
@@ -20,6 +21,7 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Topic(command) => topic::run(context, command),
         Command::Produce(args) => produce::run(context, *args),
         Command::Consume(args) => consume::run(context, *args),
+        Command::Group(command) => group::run(context, command),
         Command::Serve(args) => serve::run(context, *args),
         Command::Log(command) => log::run(context, command),
         Command::Completions(args) => generate::completions(&args),

@@ -1,15 +1,16 @@
-//! `runnel topic`: make, list, describe, change and delete topics.
+//! `runnel topic`: make, list, describe, change, truncate and delete topics.
 
 mod describe;
+mod truncate;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use clap::{Args, Subcommand};
 use regex::Regex;
 
 use super::Outcome;
 use crate::cli::args::parse_config;
+use crate::cli::confirm::confirmed;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::filter::regex_cause;
@@ -30,6 +31,8 @@ pub(in crate::cli) enum TopicCommand {
     Alter(AlterArgs),
     /// Delete topics with all their records
     Delete(DeleteArgs),
+    /// Delete the records of a topic before an offset or a time
+    Truncate(truncate::TruncateArgs),
 }
 
 /// Flags of `topic create`.
@@ -110,6 +113,7 @@ pub(super) fn run(context: &Context, command: TopicCommand) -> Outcome {
         TopicCommand::Describe(args) => describe(context, &args),
         TopicCommand::Alter(args) => alter(context, &args),
         TopicCommand::Delete(args) => delete(context, &args),
+        TopicCommand::Truncate(args) => truncate::run(context, &args),
     }
 }
 
@@ -244,7 +248,9 @@ fn alter(context: &Context, args: &AlterArgs) -> Outcome {
 
 fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
     let names = topic_names(&args.names)?;
-    if !args.yes && !confirmed(&names)? {
+    let list: Vec<_> = names.iter().map(TopicName::as_str).collect();
+    let question = format!("Delete {} and all records in it?", list.join(", "));
+    if !args.yes && !confirmed("deleting topics", &question)? {
         return Err(CommandError::failed("nothing was deleted"));
     }
     let cluster = context.open_to_write()?;
@@ -256,17 +262,4 @@ fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
         context.note(&format!("deleted topic {name}"));
     }
     Ok(Status::Done)
-}
-
-fn confirmed(names: &[TopicName]) -> Result<bool, CommandError> {
-    if !std::io::stdin().is_terminal() {
-        return Err(CommandError::usage("deleting topics needs a yes").hint("--yes says it"));
-    }
-    let list: Vec<_> = names.iter().map(TopicName::as_str).collect();
-    let question = format!("Delete {} and all records in it? [y/N] ", list.join(", "));
-    let asked = std::io::stderr().lock().write_all(question.as_bytes());
-    let mut answer = String::new();
-    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    read.map_err(CommandError::failed)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -12,6 +12,8 @@ use crate::storage::{LockRange, LockTable, Open, Storage};
 mod deletion;
 mod owner;
 mod producers;
+mod retention;
+mod transactions;
 
 const DIR: &str = "log/orders-0";
 

@@ -42,14 +42,8 @@ fn of_topic(context: &Context<'_>, asked: DeleteRecordsTopic) -> DeleteRecordsTo
 fn find(context: &Context<'_>, name: &str) -> Result<std::sync::Arc<TopicInfo>, ErrorCode> {
     let topic = context.node.broker.topic_named(name).map_err(|error| errors::of_broker(&error))?;
     let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    if topic.name.is_internal() {
-        return Err(ErrorCode::InvalidTopicException);
-    }
-    let policy = topic.config.cleanup_policy;
-    match policy.compact && !policy.delete {
-        true => Err(ErrorCode::PolicyViolation),
-        false => Ok(topic),
-    }
+    let deletable = context.node.broker.require_deletable(&topic);
+    deletable.map(|()| topic).map_err(|error| errors::of_broker(&error))
 }
 
 /// Deletes, and gives the log start offset as it is then.

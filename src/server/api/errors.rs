@@ -15,6 +15,10 @@ pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
         Error::Collides { .. } | Error::InvalidName(_) => ErrorCode::InvalidTopicException,
         Error::Config(_) => ErrorCode::InvalidConfig,
         Error::Partitions(_) => ErrorCode::InvalidPartitions,
+        Error::KeepsRecords { topic, .. } if topic.is_internal() => {
+            ErrorCode::InvalidTopicException
+        }
+        Error::KeepsRecords { .. } => ErrorCode::PolicyViolation,
         Error::Storage(_) | Error::Damaged { .. } => ErrorCode::KafkaStorageError,
         _ => ErrorCode::UnknownServerError,
     }
@@ -31,7 +35,10 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
         Error::Malformed(_) | Error::NotOneBatch => ErrorCode::CorruptMessage,
         Error::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         Error::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        Error::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
+        Error::InvalidTxnState { .. } | Error::TransactionNotVerified { .. } => {
+            ErrorCode::InvalidTxnState
+        }
+        Error::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
         Error::OffsetsExhausted => ErrorCode::UnknownServerError,
     }
 }

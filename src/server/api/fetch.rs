@@ -216,9 +216,13 @@ impl Fetch {
             // More stands in a later segment, or would not fit: nothing to wait for.
             fetched.is_enough |= cursor.offset < bound;
         }
-        if self.is_read_committed {
-            data.aborted_transactions =
-                Some(aborted(log, &view, offset, cursor.offset.min(bound)).map_err(of_log)?);
+        if self.is_read_committed && view.may_have_aborted() {
+            let aborted = aborted(log, &view, offset, cursor.offset.min(bound));
+            if !log.view().map_err(of_log)?.has_segments_of(&view) {
+                // The index may be that of other records already.
+                return self.read(fetched, topic_id, asked, log);
+            }
+            data.aborted_transactions = Some(aborted.map_err(of_log)?);
         }
         fetched.bytes += len;
         data.records = Some(if len <= INLINE_BYTES_MAX {

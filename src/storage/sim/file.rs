@@ -110,6 +110,12 @@ impl File for SimFile {
         Ok(())
     }
 
+    fn locked_elsewhere(&self, range: LockRange) -> Result<Option<LockRange>> {
+        self.call("look at the locks of", |state| {
+            Ok(state.locks.elsewhere(self.inode, self.owner, range))
+        })
+    }
+
     fn display(&self) -> &str {
         &self.path
     }

@@ -45,6 +45,20 @@ impl Locks {
         true
     }
 
+    /// A lock of another handle that reaches into a range.
+    pub(super) fn elsewhere(
+        &self,
+        inode: u64,
+        owner: Owner,
+        range: LockRange,
+    ) -> Option<LockRange> {
+        let (start, end) = bounds(range);
+        let wanted = Held { inode, owner, kind: LockKind::Exclusive, start, end };
+        let held = self.held.iter().find(|held| held.excludes(&wanted))?;
+        let len = if held.end == u64::MAX { 0 } else { held.end - held.start };
+        Some(LockRange { start: held.start, len })
+    }
+
     /// Ends the owner's locks within a range.
     pub(super) fn give_up(&mut self, inode: u64, owner: Owner, range: LockRange) {
         let (start, end) = bounds(range);

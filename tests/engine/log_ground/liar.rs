@@ -128,6 +128,10 @@ impl File for LiarFile {
         self.file.unlock(range)
     }
 
+    fn locked_elsewhere(&self, range: LockRange) -> Result<Option<LockRange>> {
+        self.file.locked_elsewhere(range)
+    }
+
     fn display(&self) -> &str {
         self.file.display()
     }

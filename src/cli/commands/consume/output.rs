@@ -36,9 +36,22 @@ impl<'p> Printer<'p> {
     /// Prints a record if it is wanted.
     #[inline(always)]
     pub(super) fn print(&mut self, located: &LocatedRecord<'_>) -> ControlFlow<()> {
-        if !self.plan.filter.is_empty() && !self.plan.filter.matches(&located.record) {
+        if !self.wants(located) {
             return ControlFlow::Continue(());
         }
+        self.put(located);
+        self.go_on()
+    }
+
+    /// Whether a record is to be printed.
+    #[inline(always)]
+    pub(super) fn wants(&self, located: &LocatedRecord<'_>) -> bool {
+        self.plan.filter.is_empty() || self.plan.filter.matches(&located.record)
+    }
+
+    /// Puts a record where it is going to be written from.
+    #[inline(always)]
+    pub(super) fn put(&mut self, located: &LocatedRecord<'_>) {
         let output = OutputRecord {
             topic: &located.partition.topic,
             partition: located.partition.partition,
@@ -47,6 +60,11 @@ impl<'p> Printer<'p> {
         };
         self.plan.formatter.write(&output, self.sink.buffer());
         self.printed += 1;
+    }
+
+    /// After a record was put there: breaks off if it was the last, writes if enough has gathered.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self) -> ControlFlow<()> {
         if self.plan.count == Some(self.printed) {
             self.ended = Some(Ended::Enough);
             return ControlFlow::Break(());
@@ -76,6 +94,21 @@ impl<'p> Printer<'p> {
                 ControlFlow::Break(())
             }
         }
+    }
+
+    /// Bytes that were printed so far: where the last record ends.
+    pub(super) fn position(&self) -> u64 {
+        self.sink.position()
+    }
+
+    /// How many of them are on standard output for certain.
+    pub(super) const fn written(&self) -> u64 {
+        self.sink.written()
+    }
+
+    /// Whether standard output takes no more.
+    pub(super) const fn is_broken(&self) -> bool {
+        matches!(self.ended, Some(Ended::Closed | Ended::Failed(_)))
     }
 
     /// Whether nothing more is to be printed.

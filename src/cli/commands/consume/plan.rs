@@ -1,12 +1,12 @@
 //! Flags as meant, and the readers that they ask for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use regex::Regex;
 
-use super::{ConsumeArgs, Order};
+use super::{Commit, ConsumeArgs, Order};
 use crate::cli::commands::topic::{reading, topic_name, whole_name};
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
@@ -15,11 +15,11 @@ use crate::cli::filter::Filter;
 use crate::cli::format::Format;
 use crate::cli::offset_spec::{OffsetRange, OffsetSpec};
 use crate::cli::output::{Formatter, Output};
-use crate::cli::partition_list::{PartitionListError, parse_partitions};
+use crate::cli::partition_list::parse_partitions;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange};
-use crate::model::{Offset, TopicName};
+use crate::model::{IsolationLevel, Offset, TopicName};
 
 /// What a topic argument names.
 #[derive(Debug)]
@@ -30,12 +30,27 @@ enum Source {
     Path(String),
 }
 
+impl Source {
+    /// The topics that it stands for.
+    fn topics(&self, cluster: &Cluster) -> Result<Vec<TopicName>, CommandError> {
+        Ok(match self {
+            Self::Path(_) => Vec::new(),
+            Self::Topic(name) => vec![name.clone()],
+            Self::Topics(pattern) => {
+                let topics = cluster.topics()?.into_keys();
+                topics.filter(|it| pattern.is_match(it) && !it.is_internal()).collect()
+            }
+        })
+    }
+}
+
 /// Flags as meant.
 #[derive(Debug)]
 pub(super) struct Plan {
     sources: Vec<Source>,
     partitions: Option<Vec<i32>>,
     offsets: OffsetRange,
+    isolation: IsolationLevel,
     pub(super) range: RecordRange,
     pub(super) filter: Filter,
     pub(super) tail: Option<u64>,
@@ -46,6 +61,10 @@ pub(super) struct Plan {
     pub(super) idle: Option<Duration>,
     pub(super) formatter: Formatter,
     pub(super) by_time: bool,
+    pub(super) group: Option<String>,
+    pub(super) cursor_file: Option<PathBuf>,
+    /// Whether progress is noted, where there is somewhere to note it.
+    pub(super) commits: bool,
 }
 
 /// What a plan comes to.
@@ -70,13 +89,19 @@ impl Plan {
             text.as_ref().map(|text| parse_duration(text)).transpose().map_err(CommandError::usage)
         };
         let until = time(&args.until)?;
-        let offsets = offsets(&args.offset, now_ms)?;
+        let is_kept = args.group.is_some() || args.cursor_file.is_some();
+        if args.commit.is_some() && !is_kept {
+            return Err(CommandError::usage("--commit says when a group's offsets are kept")
+                .hint("-g GROUP or --cursor-file FILE says where"));
+        }
+        let offsets = offsets(&args.offset, now_ms, is_kept)?;
         let filter = filter(&args)?;
         let topics = args.topics.iter().chain(&args.kafka_topic);
         Ok(Self {
             sources: topics.map(|text| source(text)).collect::<Result<_, _>>()?,
-            partitions: args.partition.as_deref().map(partitions).transpose()?,
+            partitions: args.partition.as_deref().map(parse_partitions).transpose()?,
             offsets,
+            isolation: args.isolation.into(),
             // A time to come is the end as it is now, or with -f no end yet.
             range: RecordRange { since: time(&args.since)?, until },
             filter,
@@ -89,11 +114,19 @@ impl Plan {
             idle: duration(&args.idle)?,
             by_time: args.order == Some(Order::Time),
             formatter: Formatter::new(output(&args)?, args.null_marker.map(String::into_bytes)),
+            group: args.group,
+            cursor_file: args.cursor_file,
+            commits: args.commit != Some(Commit::None),
         })
     }
 
-    /// Opens what is to be read, each partition at its start.
-    pub(super) fn open(&self, context: &Context) -> Result<Reading, CommandError> {
+    /// Whether it goes on where it stood, and notes how far it has come.
+    pub(super) const fn keeps_progress(&self) -> bool {
+        self.group.is_some() || self.cursor_file.is_some()
+    }
+
+    /// The directory to read; `None` where only paths are read.
+    pub(super) fn cluster(&self, context: &Context) -> Result<Option<Cluster>, CommandError> {
         let names: Vec<_> = self
             .sources
             .iter()
@@ -103,23 +136,40 @@ impl Plan {
             })
             .collect();
         let local = self.sources.iter().any(|source| !matches!(source, Source::Path(_)));
-        let cluster = local.then(|| reading(context, &names)).transpose()?;
+        local.then(|| reading(context, &names)).transpose()
+    }
+
+    /// The topics that are there of those that are to be read.
+    pub(super) fn topics(&self, cluster: &Cluster) -> Result<Vec<TopicName>, CommandError> {
+        let topics = self.sources.iter().map(|source| source.topics(cluster));
+        Ok(topics.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// The first path among what is to be read.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.sources.iter().find_map(|source| match source {
+            Source::Path(path) => Some(&**path),
+            _ => None,
+        })
+    }
+
+    /// Whether a partition is to be read.
+    pub(super) fn wants(&self, partition: i32) -> bool {
+        self.partitions.as_ref().is_none_or(|wanted| wanted.contains(&partition))
+    }
+
+    /// Opens what is to be read, each partition at its start.
+    pub(super) fn open(&self, context: &Context) -> Result<Reading, CommandError> {
+        let cluster = self.cluster(context)?;
         let mut readers = Vec::new();
         for source in &self.sources {
-            match (source, &cluster) {
-                (Source::Path(path), _) => self.open_path(path, &mut readers)?,
-                (Source::Topic(name), Some(cluster)) => {
-                    self.open_topic(cluster, name, &mut readers)?;
+            if let Source::Path(path) = source {
+                self.open_path(path, &mut readers)?;
+            }
+            if let Some(cluster) = &cluster {
+                for name in source.topics(cluster)? {
+                    self.open_topic(cluster, &name, &mut readers)?;
                 }
-                (Source::Topics(pattern), Some(cluster)) => {
-                    let topics = cluster.topics()?;
-                    for name in
-                        topics.keys().filter(|name| pattern.is_match(name) && !name.is_internal())
-                    {
-                        self.open_topic(cluster, name, &mut readers)?;
-                    }
-                }
-                (_, None) => {}
             }
         }
         let mut limits = Vec::new();
@@ -138,9 +188,19 @@ impl Plan {
         let topic = cluster.topic(name)?;
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
-            readers.push(cluster.reader(&topic, *partition)?);
+            readers.push(cluster.reader(&topic, *partition)?.with_isolation(self.isolation));
         }
         Ok(())
+    }
+
+    pub(super) fn open_paths(
+        &self,
+        readers: &mut Vec<PartitionReader>,
+    ) -> Result<(), CommandError> {
+        self.sources.iter().try_for_each(|source| match source {
+            Source::Path(path) => self.open_path(path, readers),
+            _ => Ok(()),
+        })
     }
 
     fn open_path(
@@ -156,7 +216,7 @@ impl Plan {
             let topic = path.replace('.', "\\.");
             error.hint(format!("what ends in .log is a path; '^{topic}' is a topic of that name"))
         });
-        let reader = opened?.reader()?;
+        let reader = opened?.reader()?.with_isolation(self.isolation);
         let partition = reader.partition().partition;
         if self.partitions.as_ref().is_none_or(|wanted| wanted.contains(&partition)) {
             readers.push(reader);
@@ -166,33 +226,39 @@ impl Plan {
 
     /// Puts a reader where it is to start, and gives where it is to stop.
     fn place(&self, reader: &mut PartitionReader) -> Result<Offset, CommandError> {
-        let unbounded = Offset(i64::MAX);
-        let start = match (self.offsets.start, self.range.since) {
+        let stop = self.stop(reader)?;
+        reader.seek(self.start(reader)?);
+        reader.stop_at(stop);
+        Ok(stop)
+    }
+
+    /// Where a reader is to start of which no progress was noted.
+    pub(super) fn start(&self, reader: &PartitionReader) -> Result<Offset, CommandError> {
+        Ok(match (self.offsets.start, self.range.since) {
             (Some(start), _) => self.resolve(reader, start)?,
             (None, Some(since)) => reader.resolve(cluster::OffsetSpec::Time(since))?,
             // Only new ones.
             (None, None) if self.follow && self.tail == Some(0) => reader.bounds().1,
             (None, None) => reader.bounds().0,
-        };
-        let stop = match self.offsets.stop {
+        })
+    }
+
+    /// Where a reader is to stop even when the log grows.
+    pub(super) fn stop(&self, reader: &PartitionReader) -> Result<Offset, CommandError> {
+        Ok(match self.offsets.stop {
             Some(stop) => self.resolve(reader, stop)?,
-            None if self.follow => unbounded,
+            None if self.follow => Offset(i64::MAX),
             None => reader.bounds().1,
-        };
-        reader.seek(start);
-        reader.stop_at(stop);
-        Ok(stop)
+        })
     }
 
     fn resolve(&self, reader: &PartitionReader, spec: OffsetSpec) -> Result<Offset, Error> {
-        let (start, end) = reader.bounds();
+        let (start, _) = reader.bounds();
         reader.resolve(match spec {
             OffsetSpec::Beginning => cluster::OffsetSpec::Beginning,
             OffsetSpec::End | OffsetSpec::Stored => cluster::OffsetSpec::End,
             OffsetSpec::At(offset) => cluster::OffsetSpec::At(offset),
-            OffsetSpec::AfterBeginning(count) => {
-                cluster::OffsetSpec::At((start + count).min(end).0)
-            }
+            OffsetSpec::AfterBeginning(count) => cluster::OffsetSpec::At((start + count).0),
             OffsetSpec::BeforeEnd(count) => cluster::OffsetSpec::BeforeEnd(count.unsigned_abs()),
             OffsetSpec::Time(timestamp) => cluster::OffsetSpec::Time(timestamp),
         })
@@ -211,7 +277,7 @@ fn source(text: &str) -> Result<Source, CommandError> {
 }
 
 /// What all the `-o` say together.
-fn offsets(texts: &[String], now_ms: i64) -> Result<OffsetRange, CommandError> {
+fn offsets(texts: &[String], now_ms: i64, is_kept: bool) -> Result<OffsetRange, CommandError> {
     let mut offsets = OffsetRange::default();
     for text in texts {
         let range =
@@ -219,9 +285,15 @@ fn offsets(texts: &[String], now_ms: i64) -> Result<OffsetRange, CommandError> {
         offsets = offsets.merge(range).map_err(CommandError::usage)?;
     }
     if offsets.start == Some(OffsetSpec::Stored) {
+        if is_kept {
+            // Where progress was noted that is where it starts anyway.
+            offsets.start = None;
+            return Ok(offsets);
+        }
         return Err(CommandError::usage(
             "-o stored is the offset of a group, and no group is given",
-        ));
+        )
+        .hint("-g GROUP names one"));
     }
     Ok(offsets)
 }
@@ -238,13 +310,6 @@ fn filter(args: &ConsumeArgs) -> Result<Filter, CommandError> {
         filter = filter.with_header(header).map_err(CommandError::usage)?;
     }
     Ok(filter)
-}
-
-fn partitions(text: &str) -> Result<Vec<i32>, CommandError> {
-    parse_partitions(text).map_err(|error| match error {
-        PartitionListError::Range(_) => CommandError::failed(error),
-        error => CommandError::usage(error),
-    })
 }
 
 fn output(args: &ConsumeArgs) -> Result<Output, CommandError> {

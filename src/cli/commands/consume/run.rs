@@ -36,14 +36,14 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
     let total = reading
         .readers
         .iter()
-        .map(|reader| (reader.stop() - reader.position()).unsigned_abs())
+        .map(|reader| (reader.stop() - reader.position()).max(0).unsigned_abs())
         .sum();
     let progress = Progress::new(context, total, Unit::Records);
     let mut run = Run {
         plan,
         signals,
         printer: Printer::new(plan),
-        scratch: decompressor(&reading.readers),
+        scratch: decompressor(reading.readers.iter()),
         progress,
         by_time: plan.by_time,
         read: 0,
@@ -58,8 +58,8 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
 }
 
 /// Room for a batch of any of these logs.
-fn decompressor(readers: &[PartitionReader]) -> Decompressor {
-    let largest = readers.iter().map(|reader| reader.log().config().max_message_bytes).max();
+pub(super) fn decompressor<'r>(readers: impl Iterator<Item = &'r PartitionReader>) -> Decompressor {
+    let largest = readers.map(|reader| reader.log().config().max_message_bytes).max();
     largest.map_or_else(Decompressor::default, Decompressor::for_max_message_bytes)
 }
 
@@ -111,7 +111,7 @@ impl Run<'_> {
             return self.follow(&mut readers, &limits, watcher);
         }
         drop(cluster);
-        end_of_damaged(&readers, context)
+        end_of_damaged(readers.iter(), context)
     }
 
     /// Puts the readers where the last records begin.
@@ -201,31 +201,10 @@ impl Run<'_> {
                 return Ok(status);
             }
             let idle = self.plan.idle.is_some_and(|idle| last_new.elapsed() >= idle);
-            if idle || !open || self.is_past_until() {
+            if idle || !open || is_past_until(self.plan) {
                 return Ok(Status::Done);
             }
-            self.wait(watcher, last_new);
-        }
-    }
-
-    /// Whether no record can come any more that is before `--until`.
-    fn is_past_until(&self) -> bool {
-        self.plan.range.until.is_some_and(|until| SystemClock.now_ms() > until)
-    }
-
-    /// Sleeps until something happens, or it is time to look.
-    fn wait(&self, watcher: Option<&Watcher>, last_new: Instant) {
-        let mut limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
-        let now = Instant::now();
-        let idle_end = self.plan.idle.and_then(|idle| last_new.checked_add(idle));
-        for moment in [self.plan.deadline, idle_end].into_iter().flatten() {
-            limit = limit.min(moment.saturating_duration_since(now));
-        }
-        match watcher {
-            Some(watcher) => {
-                let _ = watcher.wait(limit);
-            }
-            None => std::thread::sleep(limit),
+            wait(self.plan, watcher, last_new);
         }
     }
 
@@ -238,17 +217,41 @@ impl Run<'_> {
     }
 }
 
+/// Whether no record can come any more that is before `--until`.
+pub(super) fn is_past_until(plan: &Plan) -> bool {
+    plan.range.until.is_some_and(|until| SystemClock.now_ms() > until)
+}
+
+/// Sleeps until something happens, or it is time to look.
+pub(super) fn wait(plan: &Plan, watcher: Option<&Watcher>, last_new: Instant) {
+    let mut limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
+    let now = Instant::now();
+    let idle_end = plan.idle.and_then(|idle| last_new.checked_add(idle));
+    for moment in [plan.deadline, idle_end].into_iter().flatten() {
+        limit = limit.min(moment.saturating_duration_since(now));
+    }
+    match watcher {
+        Some(watcher) => {
+            let _ = watcher.wait(limit);
+        }
+        None => std::thread::sleep(limit),
+    }
+}
+
 /// The status to end with where a signal has come, or `--timeout` has passed.
-fn is_to_stop(plan: &Plan, signals: &Signals) -> Option<Status> {
+pub(super) fn is_to_stop(plan: &Plan, signals: &Signals) -> Option<Status> {
     let late = || plan.deadline.is_some_and(|deadline| Instant::now() >= deadline);
     signals.received().or_else(|| late().then_some(Status::TimedOut))
 }
 
 /// Whether a log whose end had to be found out from its files ends in damage. A batch that is
 /// cut short at the very end is what a stopped writer leaves: nothing of it was acknowledged.
-fn end_of_damaged(readers: &[PartitionReader], context: &Context) -> Outcome {
+pub(super) fn end_of_damaged<'r>(
+    readers: impl Iterator<Item = &'r PartitionReader>,
+    context: &Context,
+) -> Outcome {
     let mut status = Status::Done;
-    for reader in readers.iter().filter(|reader| reader.stop() == reader.bounds().1) {
+    for reader in readers.filter(|reader| reader.stop() == reader.bounds().1) {
         match reader.tail_fault() {
             None => {}
             Some(fault) if fault.fault == Fault::Incomplete => {

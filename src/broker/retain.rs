@@ -1,0 +1,137 @@
+//! Retention over partitions: what is due, and the deed; and records deleted because somebody says so.
+
+use std::sync::Arc;
+
+use super::Broker;
+use super::error::{Error, Result};
+use super::topics::TopicInfo;
+use crate::log::{PartitionLog, Retained};
+use crate::model::{Offset, TopicName, TopicPartition};
+
+/// Which partitions retention is to look at, and what to do there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RetentionRound<'a> {
+    /// Those of this topic alone.
+    pub only: Option<&'a TopicName>,
+    /// Only say what is due.
+    pub dry_run: bool,
+}
+
+impl Broker {
+    /// What retention would take out of a partition.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPartition`]; as [`PartitionLog::retention_due`] says, with the partition's name.
+    pub fn retention_due(&self, topic: &TopicInfo, partition: i32) -> Result<Retained> {
+        let log = self.log_to_look_at(topic, partition)?;
+        let due = log.retention_due(self.clock.now_ms());
+        due.map_err(|error| Error::of_log("look at", &log, error))
+    }
+
+    /// Takes out of a partition what its retention says, durably.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], [`Error::NoSuchPartition`]; as [`PartitionLog::retain`] says, with the
+    /// partition's name.
+    pub fn retain(&self, topic: &TopicInfo, partition: i32) -> Result<Retained> {
+        self.home.require_write()?;
+        let due = self.retention_due(topic, partition)?;
+        if due.is_nothing() {
+            return Ok(due);
+        }
+        let log = self.log(topic, partition)?;
+        let retained = log.retain(self.clock.now_ms());
+        retained.map_err(|error| Error::of_log("remove old segments of", &log, error))
+    }
+
+    /// Goes over the partitions of the catalog's topics, until `stop` says so. `each` is told of
+    /// those where something was, or is, due and of those that failed; the others go on. Topics
+    /// that the catalog does not have keep all of their records.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTopic`] for the one that is named; as [`Broker::all_topics`] says.
+    pub fn retention_round(
+        &self,
+        round: RetentionRound<'_>,
+        stop: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(TopicPartition, Result<Retained>),
+    ) -> Result<()> {
+        let topics = match round.only {
+            None => self.all_topics()?,
+            Some(name) => match self.topic_named(name)? {
+                Some(topic) => vec![topic],
+                None => return self.topic(name).map(drop),
+            },
+        };
+        for topic in topics {
+            for partition in 0..topic.partitions {
+                if stop() {
+                    return Ok(());
+                }
+                let result = match round.dry_run {
+                    true => self.retention_due(&topic, partition),
+                    false => self.retain(&topic, partition),
+                };
+                match result {
+                    Ok(retained) if retained.is_nothing() => {}
+                    // It was deleted since the topics were listed.
+                    Err(error) if error.is_gone() && !self.is_still(&topic)? => break,
+                    result => each(TopicPartition::new(topic.name.clone(), partition), result),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses topics of which nobody deletes records by offset: Kafka's own, and those that are
+    /// only compacted. Source: KIP-107.
+    ///
+    /// # Errors
+    /// [`Error::KeepsRecords`].
+    pub fn require_deletable(&self, topic: &TopicInfo) -> Result<()> {
+        let policy = topic.config.cleanup_policy;
+        let why = if topic.name.is_internal() {
+            "it is Kafka's own"
+        } else if policy.compact && !policy.delete {
+            "its cleanup.policy is compact alone"
+        } else {
+            return Ok(());
+        };
+        Err(Error::KeepsRecords { topic: topic.name.clone(), why })
+    }
+
+    /// Deletes all records of a partition below an offset, durably; gives the log start as it is
+    /// then.
+    ///
+    /// # Errors
+    /// [`Error::KeepsRecords`], [`Error::NoSuchPartition`], [`Error::ReadOnly`]; as
+    /// [`PartitionLog::delete_records`] says, with the partition's name.
+    pub fn delete_records(
+        &self,
+        topic: &TopicInfo,
+        partition: i32,
+        before: Offset,
+    ) -> Result<Offset> {
+        self.home.require_write()?;
+        self.require_deletable(topic)?;
+        let log = self.log(topic, partition)?;
+        let start = log.delete_records(before, self.clock.now_ms());
+        start.map_err(|error| Error::of_log("delete records of", &log, error))
+    }
+
+    /// The log of a partition to be looked at once. A clean stop closes every log that is kept, so
+    /// one that nobody uses is not kept for a look, unless all are to be closed anyway.
+    fn log_to_look_at(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
+        let tp = TopicPartition::new(topic.name.clone(), partition);
+        let is_open = self.logs().get(&tp).is_some_and(|opened| opened.topic == topic.id);
+        if is_open || !self.home.was_clean() {
+            return self.log(topic, partition);
+        }
+        topic.require_partition(partition)?;
+        Ok(Arc::new(PartitionLog::new(self.place(topic, tp), Arc::clone(&topic.config))))
+    }
+
+    fn is_still(&self, topic: &TopicInfo) -> Result<bool> {
+        Ok(self.topic_named(&topic.name)?.is_some_and(|now| now.id == topic.id))
+    }
+}
