@@ -53,6 +53,14 @@ pub struct PartitionReader {
 }
 
 impl Cluster {
+    /// The log of a partition, for what looks at its files.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPartition`], and as the file system says.
+    pub fn log(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
+        self.broker().log(topic, partition)
+    }
+
     /// A reader of a partition's committed records as it is now, at its beginning.
     ///
     /// # Errors

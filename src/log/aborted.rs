@@ -26,7 +26,7 @@ use crate::model::Offset;
 use crate::storage::{File, Open};
 
 /// Bytes of an entry.
-pub(super) const ENTRY_BYTES: usize = 34;
+pub(super) const ENTRY_BYTES: usize = AbortedTransaction::BYTES;
 const VERSION: i16 = 0;
 /// Entries read at a time.
 const ENTRIES_READ: u64 = 512;
@@ -45,8 +45,12 @@ pub struct AbortedTransaction {
 }
 
 impl AbortedTransaction {
-    /// `None` of a version that is not known.
-    fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
+    /// Bytes of an entry.
+    pub const BYTES: usize = 34;
+
+    /// Reads what stands in the file; `None` of a version that is not known.
+    #[must_use]
+    pub fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let long = |at: usize| i64::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
         let version = i16::from_be_bytes([bytes[0], bytes[1]]);
         (version == VERSION).then(|| Self {
@@ -58,7 +62,8 @@ impl AbortedTransaction {
     }
 
     /// As it stands in the file.
-    pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
         bytes[..2].copy_from_slice(&VERSION.to_be_bytes());
         bytes[2..10].copy_from_slice(&self.producer_id.to_be_bytes());

@@ -12,7 +12,10 @@ use crate::storage::{self, Kind, Open, Storage};
 /// Finishes or undoes what a compaction or deletion left half way, by Kafka's rules: `.deleted`
 /// and `.cleaned` files go; a `.swap` takes the place of the segments that it covers, unless a
 /// `.cleaned` of its base or a lower one tells that it was not finished.
-pub(super) fn finish_replacements(storage: &dyn Storage, dir: &str) -> Result<()> {
+///
+/// # Errors
+/// As the file system says.
+pub fn finish_replacements(storage: &dyn Storage, dir: &str) -> Result<()> {
     let mut swaps = Vec::new();
     let mut lowest_cleaned = None;
     let files: Vec<_> = storage.list(dir)?.into_iter().filter(|e| e.kind == Kind::File).collect();

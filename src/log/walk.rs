@@ -133,3 +133,21 @@ pub(super) fn walk_segment(
     }
     Ok(facts)
 }
+
+/// What the indexes of a segment of these batches hold; `is_finished` where another follows it. A
+/// fault ends them.
+///
+/// # Errors
+/// As the file system says.
+pub fn index_entries(
+    file: &dyn File,
+    base: Offset,
+    index_interval_bytes: u64,
+    is_finished: bool,
+) -> Result<(Vec<OffsetEntry>, Vec<TimeEntry>)> {
+    let mut facts = walk_segment(file, base, 0, index_interval_bytes)?;
+    if is_finished {
+        facts.push_time();
+    }
+    Ok((facts.offsets, facts.times))
+}

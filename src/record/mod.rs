@@ -6,6 +6,7 @@ mod batch;
 mod builder;
 mod compression;
 mod error;
+mod gap;
 mod header;
 mod marker;
 mod records;
@@ -18,6 +19,7 @@ pub use batch::{Batch, Frame};
 pub use builder::{BatchBuilder, BuildError};
 pub use compression::{Compressor, Decompressor, compress};
 pub use error::CorruptBatch;
+pub use gap::GapBatch;
 pub use header::{
     FRAME_PREFIX_BYTES, HEADER_BYTES, MAGIC, set_base_offset, set_leader_epoch, set_max_timestamp,
     stamp_append_time,

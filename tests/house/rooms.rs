@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("broker", &["model", "clock", "protocol", "record", "storage", "log"]),
     ("server", &["model", "clock", "protocol", "record", "storage", "log", "broker"]),
     ("cluster", &["model", "clock", "record", "storage", "log", "broker"]),
-    ("inspect", &["model", "clock", "record", "storage", "log"]),
+    ("inspect", &["model", "clock", "protocol", "record", "storage", "log"]),
     ("serde", &[]),
     ("filter", &["record", "serde"]),
     (
