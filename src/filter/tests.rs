@@ -400,7 +400,7 @@ proptest! {
                     (run, results, evaluator.holds(&given))
                 });
                 if both[0] != both[1] {
-                    return Err((String::from_utf8_lossy(value).into_owned(), both));
+                    return Err(format!("{}: {both:?}", String::from_utf8_lossy(value)));
                 }
             }
             Ok(())
