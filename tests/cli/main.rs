@@ -12,6 +12,7 @@ mod consume;
 mod crash_kill;
 mod help;
 mod independent_reader;
+mod jq;
 mod kafka_data;
 mod log_retain;
 mod log_verify;

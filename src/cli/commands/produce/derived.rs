@@ -138,5 +138,8 @@ fn timestamp(
     let result = program.one(given, text).map_err(|failure| failure.to_string())?;
     let result = result.ok_or("the program gave null, which is no time")?;
     let text = String::from_utf8_lossy(result);
-    parse_time(&text, now_ms, TimeZone::system).map_err(|error| error.to_string())
+    parse_time(&text, now_ms, TimeZone::system).map_err(|_| {
+        let shown: String = text.chars().take(40).collect();
+        format!("the program gave {shown:?}, which is no time")
+    })
 }
