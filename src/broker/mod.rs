@@ -175,6 +175,7 @@ impl Broker {
         let owned = self.home.locks().map(|locks| Owned {
             locks: Arc::clone(locks),
             partition_lock: home::partition_lock(topic.id, partition.partition),
+            compaction_lock: home::compaction_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
             exclusive: self.home.is_exclusive(),

@@ -195,6 +195,10 @@ impl PartitionReader {
             }
             Err(error) => return Err(of_log(&self.log, error)),
         };
+        if self.cursor.offset > self.stop {
+            // What a chunk holds beyond is not given with it, but once the stop has moved on.
+            self.cursor = Cursor::at(self.stop);
+        }
         let log = Arc::clone(&self.log);
         Ok(Some(FetchedChunk { chunk, log, aborted, from, to: self.stop }))
     }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::error::Result;
 use super::names::{self, TXN_INDEX};
 use super::partition::{PartitionLog, Place};
+use super::read::out_of_range;
 use super::view::View;
 use crate::model::Offset;
 use crate::storage::{File, Open};
@@ -101,13 +102,22 @@ impl PartitionLog {
     /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// [`super::Error::OffsetOutOfRange`] where an index has gone with its segment; as the file system says.
+    /// [`super::Error::OffsetOutOfRange`] where an index has gone with records that were deleted; as the
+    /// file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
         from: Offset,
         to: Offset,
     ) -> Result<Vec<AbortedTransaction>> {
+        // An index that was there may have gone with its segment.
+        self.steadily(view, |view| self.aborted_by(view, from, to))
+    }
+
+    fn aborted_by(&self, view: &View, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>> {
+        if view.is_narrowed() && from < view.log_start() {
+            return Err(out_of_range(view, from));
+        }
         let mut aborted = Vec::new();
         let known = view.aborted();
         let believed = known.found.as_ref().map_or(Offset(i64::MAX), |(since, _)| *since);
@@ -120,8 +130,7 @@ impl PartitionLog {
         let finished = known.indexed.iter().map(|base| (*base, None));
         // The marker of a transaction may stand in a later segment than its records.
         for (base, slots) in finished.chain(active).filter(|(base, _)| *base >= first) {
-            let read = self.read_aborted(base, slots, from..to, believed, &mut aborted);
-            if read.map_err(|error| self.overtaken(error, from))? {
+            if self.read_aborted(base, slots, from..to, believed, &mut aborted)? {
                 return Ok(aborted);
             }
         }

@@ -3,7 +3,7 @@
 //! Each batch is taken once and in order: one that is there already is answered with the offsets
 //! that it has, one that does not follow the last is refused. A transaction is begun by nothing
 //! that the coordinator has not been asked about: a batch that was late would open one that nobody
-//! ends. Offsets of a group that are committed in a transaction have no sequence, and come from the
+//! ends, and one that no marker came before would go on with the transaction before it. Offsets of a group that are committed in a transaction have no sequence, and come from the
 //! group's coordinator alone.
 //!
 //! Source: KIP-98, KIP-890 and Kafka's `ProducerAppendInfo`, `UnifiedLog.analyzeAndValidateProducerState`.
@@ -94,7 +94,9 @@ impl Producer {
         if found >= 0 && found != expected {
             return Err(Error::OutOfOrderSequence { producer_id, found, expected });
         }
-        if self.transaction_start.is_some() && !sent.is_transactional {
+        // Differs: Kafka lets a transaction of an older epoch go on. Its marker is missing, and by that
+        // of the next one it would come to another end than it was promised.
+        if self.transaction_start.is_some() && (!sent.is_transactional || epoch != current) {
             return Err(Error::InvalidTxnState { producer_id });
         }
         Ok(())
@@ -225,12 +227,12 @@ mod tests {
         assert_eq!(told(&producers, &of(0, 1)), "append", "it goes on");
         assert_eq!(told(&producers, &of(0, 0)), "at 0");
         assert_eq!(told(&producers, &of(1, 0)), "unverified", "another epoch's");
-        assert_eq!(checked(&producers, &of(1, 0), V1), "append");
+        assert_eq!(checked(&producers, &of(1, 0), V1), "transaction", "no marker came before");
         assert_eq!(told(&producers, &sent(0, 1, 1)), "transaction");
         // Offsets of a group.
         assert_eq!(told(&producers, &of(0, -1)), "append", "it goes on");
         assert_eq!(told(&producers, &of(1, -1)), "unverified");
-        assert_eq!(checked(&producers, &of(1, -1), V2), "append");
+        assert_eq!(checked(&producers, &of(1, -1), V2), "transaction");
         assert_eq!(checked(&producers, &SentBatch { producer_id: 8, ..of(1, -1) }, V2), "append");
         producers.follow(&control(7, 1), Offset(1), marker(Outcome::Abort), 0);
         assert_eq!(told(&producers, &of(1, 0)), "unverified", "it has ended");

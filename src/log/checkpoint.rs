@@ -26,6 +26,9 @@ pub const CLEANED_UP_TO: &str = "cleaner-offset-checkpoint";
 /// The files of a log directory that hold an offset for each partition.
 pub const OF_OFFSETS: [&str; 4] = [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS, CLEANED_UP_TO];
 
+/// Compaction has seen everything below the offset.
+pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
+
 /// The text of a checkpoint; `None` where there is no file, or none of text.
 pub(super) fn read_text(storage: &dyn Storage, path: &str) -> storage::Result<Option<String>> {
     match storage::read_text(storage, path, limits::TEXT_FILE_BYTES_MAX) {

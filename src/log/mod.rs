@@ -15,6 +15,7 @@ mod aborted;
 mod admission;
 mod append;
 pub mod checkpoint;
+mod compaction;
 pub mod control;
 mod deletion;
 mod durable;
@@ -48,6 +49,7 @@ mod writer;
 
 pub use aborted::AbortedTransaction;
 pub use append::Appended;
+pub use compaction::{Compacted, Compaction, CompactionEnd, Dirtiness};
 pub use error::{Corruption, Error, Fault, Result};
 pub use leftovers::finish_replacements;
 pub use partition::{Notice, Owned, PartitionLog, Place};

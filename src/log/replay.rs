@@ -163,11 +163,12 @@ impl Writer {
         marker: &EndMarker,
         now_ms: i64,
     ) -> Result<bool> {
-        let is_needed = self.producers_to_append(place, now_ms)?.check_marker(marker)?;
-        if !is_needed && self.state.end_offset > self.state.recovery_point {
+        let checked = self.producers_to_append(place, now_ms)?.check_marker(marker);
+        if self.state.end_offset > self.state.recovery_point {
+            // Who wrote one that is there may have died before it was synced, with all before it.
             self.remember_unsynced();
         }
-        Ok(is_needed)
+        checked
     }
 
     /// Keeps the producers in step with a batch that was written and is about to be published, and

@@ -233,6 +233,16 @@ pub(super) fn remove_past(storage: &dyn Storage, dir: &str, end: Offset) -> Resu
     Ok(())
 }
 
+/// Removes the snapshots of segments that others have replaced; the newest of all stays.
+pub(super) fn remove_of(storage: &dyn Storage, dir: &str, bases: &[Offset]) -> Result<()> {
+    let known = list(storage, dir)?;
+    let old = known.split_last().map_or(&[][..], |(_, old)| old);
+    for offset in old.iter().filter(|offset| bases.contains(offset)) {
+        storage::found(storage.remove_file(&path_of(dir, *offset)))?;
+    }
+    Ok(())
+}
+
 /// Removes the snapshots of removed segments; the newest of all stays, whatever it is of.
 pub(super) fn remove_below(storage: &dyn Storage, dir: &str, first: Offset) -> Result<()> {
     let known = list(storage, dir)?;

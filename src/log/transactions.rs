@@ -9,7 +9,8 @@
 //! next writer finds out what it was before it publishes anything.
 //!
 //! A marker is not synced by itself. A machine that stops may lose it, with all that followed it; the
-//! transaction is open then, and its coordinator must end it again.
+//! transaction is open then, and its coordinator must end it again: it may forget how a transaction
+//! ended only once the marker is durable.
 //!
 //! Source: KIP-98, KIP-890 and Kafka's `ProducerAppendInfo`.
 
@@ -58,7 +59,8 @@ impl PartitionLog {
     /// Ends a producer's transaction in this partition. Not synced by itself.
     ///
     /// By version 2 a marker that is there already is not written again; by version 1 one is
-    /// written in any case, as Kafka does.
+    /// written in any case, as Kafka does. A sync that follows makes it durable whoever wrote it, also
+    /// where it is refused here because the next transaction has begun.
     ///
     /// # Errors
     /// [`super::Error::InvalidProducerEpoch`] and [`super::Error::CoordinatorFenced`] where a later

@@ -2,8 +2,9 @@
 //!
 //! The newest snapshot of the producers at or below the recovery point is believed, and so are the
 //! indexes of aborted transactions below it; whoever wrote the snapshot made those durable before.
-//! What follows is found out from the batches. A log that shows no producer, neither there nor in
-//! its snapshot, is not read for any.
+//! What follows is found out from the batches. A log that shows no producer, neither past the recovery
+//! point nor in its newest snapshot, is not read for any: a writer takes a snapshot before it raises the
+//! recovery point over a producer's first batch.
 //!
 //! Where damage ends the search, readers of committed records still come to it, and tell of it: what
 //! is undecided there is left out, as if it were aborted.
@@ -32,7 +33,7 @@ pub(super) struct TransactionsFound {
 
 impl PartitionLog {
     /// What the files tell of transactions. `all` are the segments that are there, `examined` is
-    /// what was found of those that are read.
+    /// what was found past the recovery point of those that are read.
     pub(super) fn transactions_of_files(
         &self,
         all: &[Offset],
@@ -56,14 +57,19 @@ impl PartitionLog {
         let end = examined.end_offset;
         // By a clock that stands still nobody has been idle.
         let now_ms = 0;
-        let newest = snapshot::newest(storage, dir, end.min(recovery_point), now_ms)?;
-        if !examined.has_producers && newest.as_ref().is_none_or(Producers::is_empty) {
+        let newest = |end| snapshot::newest(storage, dir, end, now_ms);
+        // By the checkpoint, which rises after the snapshots, and not by a control file.
+        let checkpointed = self.place().recovery_point()?;
+        let has_producers = examined.has_producers || checkpointed < recovery_point;
+        // One past the end, of what a crash has lost, tells all the same that there are some.
+        if !has_producers && newest(Offset(i64::MAX))?.is_none_or(|newest| newest.is_empty()) {
             return Ok(none);
         }
         let Some(active_base) = examined.segments.last().copied() else {
             return Ok(none);
         };
-        let mut producers = newest.unwrap_or_else(|| Producers::none(Offset::ZERO));
+        let believed = newest(end.min(checkpointed))?;
+        let mut producers = believed.unwrap_or_else(|| Producers::none(Offset::ZERO));
         let since = producers.end();
         let (place, end_position) = (self.place(), examined.end_position);
         let covered = Covered { place, active_base, end, end_position };

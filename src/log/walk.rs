@@ -39,7 +39,8 @@ pub(super) struct SegmentFacts {
 }
 
 impl SegmentFacts {
-    fn begin(base: Offset, position: u64) -> Self {
+    /// Of a segment without batches.
+    pub(super) fn begin(base: Offset, position: u64) -> Self {
         Self {
             base,
             end_offset: base,
@@ -57,8 +58,18 @@ impl SegmentFacts {
         }
     }
 
+    /// What `.index` must hold, as it stands there.
+    pub(super) fn index_bytes(&self) -> Vec<u8> {
+        self.offsets.iter().flat_map(|entry| entry.to_bytes()).collect()
+    }
+
+    /// What `.timeindex` must hold, as it stands there.
+    pub(super) fn time_index_bytes(&self) -> Vec<u8> {
+        self.times.iter().flat_map(|entry| entry.to_bytes()).collect()
+    }
+
     /// Adds the batch that follows; an error, and nothing changed, where its offsets can't follow.
-    fn add(
+    pub(super) fn add(
         &mut self,
         position: u64,
         batch: &Batch<'_>,

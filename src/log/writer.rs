@@ -114,6 +114,10 @@ impl Writer {
         let mut writer = Self::new(control, sequence, state, active)?;
         // Recovery has indexed what was aborted.
         writer.find_producers(place, false, Offset(i64::MAX), now_ms)?;
+        if writer.state.has_producers {
+            // Before the recovery point rises: below it nobody looks for producers that none tells of.
+            writer.snapshot(place, now_ms)?;
+        }
         place.store_recovery_point(owned, Offset(writer.state.recovery_point))?;
         writer.publish()?;
         Ok(writer)
@@ -423,10 +427,10 @@ impl Writer {
         state.recovery_position = synced.position;
         if synced.position - state.checkpoint_position >= CHECKPOINT_INTERVAL_BYTES {
             state.checkpoint_position = synced.position;
-            place.store_recovery_point(owned, Offset(synced.offset))?;
             if self.state.has_producers {
                 self.snapshot(place, now_ms)?;
             }
+            place.store_recovery_point(owned, Offset(synced.offset))?;
         }
         self.publish()
     }

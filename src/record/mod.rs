@@ -10,6 +10,7 @@ mod gap;
 mod header;
 mod marker;
 mod records;
+mod rewrite;
 mod types;
 mod validate;
 pub mod varint;
@@ -26,6 +27,7 @@ pub use header::{
 };
 pub use marker::{EndTransactionMarker, Outcome};
 pub use records::Records;
+pub use rewrite::{BatchRewriter, emptied};
 pub use types::{Header, Headers, HeadersIter, Record};
 pub use validate::{BatchFacts, InvalidBatch, InvalidRecord, RecordFault, RecordRules};
 

@@ -71,7 +71,8 @@ fn what_a_filter_skipped_is_committed() {
         .run();
     world.runnel(consume).stdout("").stderr("").run();
     let lag = world.runnel(["group", "lag", "g"]).run();
-    let row: Vec<_> = lag.text().lines().last().expect("a row").split_whitespace().map(str::to_owned).collect();
+    let row: Vec<_> =
+        lag.text().lines().last().expect("a row").split_whitespace().map(str::to_owned).collect();
     assert_eq!(row[..5], ["t", "0", "4", "4", "0"], "committed, end, lag");
 }
 

@@ -2,18 +2,27 @@
 //! against a model and in the crash laboratory, and what a verification finds.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod group_commands;
 mod group_records;
 mod groups;
+mod inspect_repair;
 mod inspect_verify;
+mod kafka_load;
+mod log_compaction;
+mod log_compaction_crash;
 mod log_crash;
 mod log_ground;
 mod log_idempotent;
 mod log_kafka_producers;
 mod log_model;
 mod log_retain;
+mod log_transactions;
+mod log_transactions_crash;
 mod record_kafka_files;
 mod record_oracle;
 mod record_round_trip;

@@ -115,7 +115,8 @@ pub fn repair(log: &PartitionLog, options: &RepairOptions) -> Result<Repaired> {
         storage.sync_dir(place.log_dir.as_deref().unwrap_or_default())?;
     }
     if has_replacements(place)? {
-        finish_replacements(storage, &place.dir)?;
+        let interval = u64::try_from(log.config().index_interval_bytes).unwrap_or_default();
+        finish_replacements(storage, &place.dir, interval)?;
     }
     let segments = plan::plan(log, options)?;
     // Whatever it says is to be found out anew; what was durable by it is in the plan.

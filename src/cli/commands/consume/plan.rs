@@ -19,7 +19,7 @@ use crate::cli::partition_list::parse_partitions;
 use crate::cli::program::compile;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange};
+use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange, TopicInfo};
 use crate::filter::{Form, Program};
 use crate::model::{IsolationLevel, Offset, TopicName};
 use crate::serde::Serde;
@@ -208,9 +208,19 @@ impl Plan {
         let topic = cluster.topic(name)?;
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
-            readers.push(cluster.reader(&topic, *partition)?.with_isolation(self.isolation));
+            readers.push(self.reader(cluster, &topic, *partition)?);
         }
         Ok(())
+    }
+
+    /// A reader of a partition that sees what is wanted.
+    pub(super) fn reader(
+        &self,
+        cluster: &Cluster,
+        topic: &TopicInfo,
+        partition: i32,
+    ) -> Result<PartitionReader, Error> {
+        Ok(cluster.reader(topic, partition)?.with_isolation(self.isolation))
     }
 
     pub(super) fn open_paths(
