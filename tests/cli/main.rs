@@ -17,6 +17,7 @@ mod group_members;
 mod help;
 mod independent_reader;
 mod isolation;
+mod jq;
 mod kafka_data;
 mod log_dump;
 mod log_repair;
