@@ -27,7 +27,7 @@ impl Keys<'_> {
             Self::All => {}
             Self::Of(key) if is_windowed => encoding::push_key(&mut prefix, key),
             Self::StartingWith(start) if is_windowed => {
-                encoding::push_key_start(&mut prefix, start)
+                encoding::push_key_start(&mut prefix, start);
             }
             Self::Of(bytes) | Self::StartingWith(bytes) => prefix.extend_from_slice(bytes),
         }

@@ -122,7 +122,7 @@ fn sessions_hold_what_has_no_gap() {
         for time in times {
             match sessions.last_mut() {
                 Some((_, end, count)) if *time - *end <= gap => {
-                    (*end, *count) = (*time, *count + 1)
+                    (*end, *count) = (*time, *count + 1);
                 }
                 _ => sessions.push((*time, *time, 1)),
             }
