@@ -36,6 +36,7 @@ complete -c runnel -n "__fish_runnel_needs_command" -s V -l version -d 'Print ve
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "topic" -d 'Make, list, describe, change and delete topics'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append records to a topic'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print the records of topics'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "group" -d 'Show where consumer groups stand, and set it'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "serve" -d 'Serve the directory to Kafka clients'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
@@ -156,6 +157,10 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -l grep -d 'Only 
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l header -d 'Only records with this header' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l isolation -d 'Of transactions: read-committed or read-uncommitted [default: read-committed]' -r -f -a "read-committed\t'Those of committed ones'
 read-uncommitted\t'All of them'"
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -s g -l group -d 'Go on where the group stands, commit what was written, share the partitions with its members' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l cursor-file -d 'Go on where this file says, and note in it what was written' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l commit -d 'Whether to commit what was written: auto or none' -r -f -a "auto\t'Every second, and at the end'
+none\t'Never'"
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l timeout -d 'Stop after this time, with status 124' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l idle -d 'With -f: stop when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l require -d 'End with status 3 if fewer than N were printed' -r
@@ -185,6 +190,69 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -l trust-dir -d '
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -f -a "list" -d 'Print the names of groups, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -f -a "describe" -d 'Show where a group stands in each partition, how far it is behind, and who reads'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -f -a "lag" -d 'Show how far a group is behind; status 3 where that is more than it may be'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -f -a "set" -d 'Set where a group goes on; prints the plan, and does it when told yes'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -f -a "delete" -d 'Forget a group and all that it has committed'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -l max-lag -d 'End with status 3 if a partition has more than N records that the group has not read' -r
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -l max-lag-ms -d 'End with status 3 if the first of them is older than this' -r
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from lag" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -l to -d 'Where to: beginning, end, OFFSET, @TIME; +N or -N from where the group stands' -r
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -s y -l yes -d 'Do not ask'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -s J -l json -d 'The plan as one JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -s J -l json -d 'The plan as one JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand group; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s l -l listen -d 'Where to listen; port 0 lets the system pick one [default: 127.0.0.1:9092]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -l advertise -d 'What clients are told to connect to, where it is not what is listened on' -r
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -l addr-file -d 'Write HOST:PORT of the first listener to a file, once it answers' -r -F
@@ -199,16 +267,37 @@ complete -c runnel -n "__fish_runnel_using_subcommand serve" -l trust-dir -d 'Us
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from verify retain" -f -a "retain" -d 'Remove segments that are older or more than retention.ms and retention.bytes say'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "dump" -d 'Print what the files of a log hold: batches and records, entries of indexes, producers'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "repair" -d 'Take out of a log what is damaged, and make anew what stands beside it: the plan, then the deed'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "retain" -d 'Remove segments that are older or more than retention.ms and retention.bytes say'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -l batches -d 'Batches alone, without their records'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -s y -l yes -d 'Do what the plan says'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from repair" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from verify" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

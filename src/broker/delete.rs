@@ -102,7 +102,9 @@ impl Broker {
     pub(super) fn forget_checkpoints(&self, names: &[&TopicName]) -> Result<()> {
         let locks = self.home.require_write()?;
         let _lock = locks.acquire(home::CHECKPOINT_LOCK, LockKind::Exclusive, Wait::Yes)?;
-        for file in [checkpoint::RECOVERY_POINTS, checkpoint::LOG_STARTS] {
+        for file in
+            [checkpoint::RECOVERY_POINTS, checkpoint::LOG_STARTS, checkpoint::CLEANER_OFFSETS]
+        {
             let path = format!("{LOG_DIR}/{file}");
             let mut offsets = checkpoint::read_offsets(self.storage(), &path)?;
             let before = offsets.len();

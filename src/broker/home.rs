@@ -56,6 +56,12 @@ pub(super) fn partition_lock(topic: Uuid, partition: i32) -> LockRange {
     LockRange::byte((1 << 62) | (random << 17) | u64::from(partition.unsigned_abs()))
 }
 
+/// The range of the lock file that one compaction of a partition at a time holds: above all those of
+/// [`partition_lock`], which have 61 bits beside their first.
+pub(super) fn compaction_lock(topic: Uuid, partition: i32) -> LockRange {
+    LockRange::byte(partition_lock(topic, partition).start | (1 << 61))
+}
+
 /// What a process is going to do with a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -271,6 +277,9 @@ mod tests {
         assert!(starts.iter().all(|start| i64::try_from(*start).is_ok()));
         let highest = partition_lock(Uuid([0xff; 16]), limits::PARTITIONS_MAX);
         assert!(i64::try_from(highest.start).is_ok());
+        let highest_compaction = compaction_lock(Uuid([0xff; 16]), limits::PARTITIONS_MAX);
+        assert!(i64::try_from(highest_compaction.start).is_ok());
+        assert!(compaction_lock(Uuid([0; 16]), 0).start > highest.start);
     }
 
     #[test]

@@ -80,6 +80,9 @@ struct Opened {
 }
 
 impl Broker {
+    /// Where what is cut off logs is kept, by the tree's root.
+    pub const CUT_DIR: &str = home::CUT_DIR;
+
     /// The engine over a directory.
     #[must_use]
     pub fn new(home: Home, clock: Arc<dyn Clock>) -> Self {
@@ -99,6 +102,12 @@ impl Broker {
     #[must_use]
     pub const fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The tree, and the path of the log directory in it.
+    #[must_use]
+    pub fn log_directory(&self) -> (&Arc<dyn Storage>, &'static str) {
+        (self.home.storage(), home::LOG_DIR)
     }
 
     /// The absolute path of the log directory.
@@ -166,6 +175,7 @@ impl Broker {
         let owned = self.home.locks().map(|locks| Owned {
             locks: Arc::clone(locks),
             partition_lock: home::partition_lock(topic.id, partition.partition),
+            compaction_lock: home::compaction_lock(topic.id, partition.partition),
             checkpoint_lock: home::CHECKPOINT_LOCK,
             cut_dir: home::CUT_DIR.to_owned(),
             exclusive: self.home.is_exclusive(),

@@ -125,7 +125,7 @@ fn write_envelope(out: &mut Vec<u8>, output: &OutputRecord<'_>, json_values: boo
     out.extend_from_slice(b"]}\n");
 }
 
-fn write_headers(out: &mut Vec<u8>, headers: Headers<'_>) {
+pub(super) fn write_headers(out: &mut Vec<u8>, headers: Headers<'_>) {
     for (index, Header { key, value }) in headers.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
         write_field(out, "key", Some(key));
@@ -136,7 +136,7 @@ fn write_headers(out: &mut Vec<u8>, headers: Headers<'_>) {
 }
 
 /// Appends `"name":"text"`, `"name":null` or, for what is not UTF-8, `"name_b64":"…"`.
-fn write_field(out: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
+pub(super) fn write_field(out: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
     out.push(b'"');
     out.extend_from_slice(name.as_bytes());
     match bytes.map(std::str::from_utf8) {

@@ -57,7 +57,7 @@ mod tests {
             producer_id,
             first_offset: Offset(first),
             last_offset: Offset(last),
-            last_stable: Offset(last + 1),
+            last_stable: Offset(last.saturating_add(1)),
         };
         let aborted = Aborted::new(vec![of(7, 30, 35), of(7, 10, 20), of(3, 12, i64::MAX)]);
         for (producer_id, at, expected) in [

@@ -140,16 +140,21 @@ pub struct Commits<'c> {
 }
 
 impl Commits<'_> {
-    /// Whether there is such a group.
+    /// Whether there is such a group: it has committed something, or has members.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.offsets.is_known()
+        self.offsets.is_known() || self.owners.topics().next().is_some()
     }
 
-    /// All that it has committed, in order: topic, partition and offset.
+    /// All that it has committed, by topic: partition and offset. A topic that members read and
+    /// have not committed anything of is there too.
     #[must_use]
-    pub fn all(&self) -> Vec<(String, i32, CommittedOffset)> {
-        self.offsets.all()
+    pub fn by_topic(&self) -> BTreeMap<String, Vec<(i32, CommittedOffset)>> {
+        let mut topics = self.offsets.by_topic();
+        for topic in self.owners.topics() {
+            topics.entry(topic.to_owned()).or_default();
+        }
+        topics
     }
 
     /// What it has committed of a partition.

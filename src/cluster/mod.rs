@@ -31,6 +31,7 @@ pub use crate::storage::Watcher;
 use crate::broker::{Broker, Home};
 use crate::clock::SystemClock;
 use crate::model::{Offset, TopicName, TopicPartition};
+use crate::storage::Storage;
 
 /// A Kafka: a local directory.
 #[derive(Debug)]
@@ -62,6 +63,12 @@ impl Cluster {
     /// The engine of a local directory.
     const fn broker(&self) -> &Arc<Broker> {
         &self.broker
+    }
+
+    /// The tree that it is in, and the path of the log directory there.
+    #[must_use]
+    pub fn log_directory(&self) -> (&Arc<dyn Storage>, &'static str) {
+        self.broker.log_directory()
     }
 
     /// The topics by name, those included that only their directories tell of.

@@ -12,8 +12,8 @@ impl PartitionReader {
     /// # Errors
     /// As the file system says.
     pub fn resume(&mut self, offset: Offset, leader_epoch: i32) -> Result<Option<Offset>> {
-        let end = self.bounds().1;
-        let mut to = offset.min(end);
+        // Also past what it may see: others may see more.
+        let mut to = offset.min(self.view().end());
         if leader_epoch >= 0 {
             let found = self.log().end_offset_for_epoch(self.view(), leader_epoch);
             let found = found.map_err(|error| self.failed(error))?;

@@ -53,6 +53,14 @@ pub struct PartitionReader {
 }
 
 impl Cluster {
+    /// The log of a partition, for what looks at its files.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPartition`], and as the file system says.
+    pub fn log(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
+        self.broker().log(topic, partition)
+    }
+
     /// A reader of a partition's committed records as it is now, at its beginning.
     ///
     /// # Errors
@@ -188,7 +196,7 @@ impl PartitionReader {
             Err(error) => return Err(of_log(&self.log, error)),
         };
         if self.cursor.offset > self.stop {
-            // What it may not see yet comes later.
+            // What a chunk holds beyond is not given with it, but once the stop has moved on.
             self.cursor = Cursor::at(self.stop);
         }
         let log = Arc::clone(&self.log);

@@ -5,6 +5,7 @@
 //! and no unfinished tail. Buffers are bounded: of a batch larger than [`WHOLE_BATCH_BYTES_MAX`]
 //! only the crc is taken, piece by piece.
 
+use super::dump::{BatchFacts, facts};
 use super::pieces::{crc_of, end_of_used, read_up_to};
 use crate::log::{Fault, index};
 use crate::model::{Compression, Offset};
@@ -131,6 +132,19 @@ impl<'f> BatchWalk<'f> {
         };
         self.position = position;
         Ok(Some(Step::Fault { position, fault }))
+    }
+
+    /// What the header at the walk's position says, of a batch of so many bytes, if it is one.
+    pub(super) fn header(&mut self, bytes: u64) -> Result<Option<BatchFacts>> {
+        self.fill(HEADER_BYTES)?;
+        let Some(mut header) = self.buffered().first_chunk::<HEADER_BYTES>().copied() else {
+            return Ok(None);
+        };
+        header[LENGTH_AT].copy_from_slice(&HEADER_ALONE);
+        Ok(match Batch::at_front(&header) {
+            Ok(Frame::Whole(batch)) => Some(facts(self.position, bytes, &batch, false)),
+            _ => None,
+        })
     }
 
     /// A batch that is too large to be held: its crc alone.

@@ -1,7 +1,8 @@
 //! Everything that a verification can find, in words.
 
 use crate::log::Fault;
-use crate::model::Offset;
+use crate::model::{Offset, Uuid};
+use crate::protocol::group_records::InvalidGroupRecord;
 
 /// What can be found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,14 @@ pub enum Problem {
     /// The crc holds, but the records don't add up.
     #[error("{0}")]
     Records(Fault),
+    /// A record of one of Kafka's own topics that is not of its form.
+    #[error("record {index} of the batch: {cause}")]
+    Undecodable {
+        /// Its place in the batch, from 0.
+        index: usize,
+        /// What is wrong.
+        cause: InvalidGroupRecord,
+    },
     /// A record's offset is outside its batch or not above the one before.
     #[error("record {index} of the batch has offset {found}, expected {min} to {max}")]
     RecordOffset {
@@ -175,6 +184,63 @@ pub enum Problem {
     /// A file that does not hold what its name says.
     #[error("malformed: {0}")]
     Malformed(&'static str),
+    /// An entry of `.txnindex` whose abort marker is not there: it would hide committed records.
+    #[error("the entry is of a transaction aborted at offset {marker}, where no abort marker is")]
+    NoAbortMarker {
+        /// Where the marker should be.
+        marker: Offset,
+    },
+    /// An abort marker that `.txnindex` has no entry of: aborted records would be read.
+    #[error(
+        "it has no entry of the transaction of producer {producer_id} that was aborted at offset {marker}"
+    )]
+    NoAbortedEntry {
+        /// Whose it was.
+        producer_id: i64,
+        /// Where its marker is.
+        marker: Offset,
+    },
+    /// An entry of `.txnindex` that is not what the log says.
+    #[error(
+        "the entry of the transaction aborted at offset {marker} is wrong: \
+         it is of producer {producer_id} and begins at offset {first_offset}"
+    )]
+    OtherTransaction {
+        /// Where its marker is.
+        marker: Offset,
+        /// Whose it is.
+        producer_id: i64,
+        /// Where it begins.
+        first_offset: Offset,
+    },
+    /// A producer in a snapshot that is not as the log says.
+    #[error("producer {producer_id} is not as the log has it: {what}")]
+    OtherProducer {
+        /// The producer.
+        producer_id: i64,
+        /// What differs.
+        what: &'static str,
+    },
+    /// Leader epochs that are not those of the batches.
+    #[error("it says that offset {offset} is of leader epoch {expected}, and its batch of {found}")]
+    OtherEpoch {
+        /// First offset of the batch.
+        offset: Offset,
+        /// The batch's.
+        found: i32,
+        /// The file's.
+        expected: i32,
+    },
+    /// Leader epochs of more than the log holds.
+    #[error("leader epoch {epoch} begins at offset {start}, and the log ends at {end}")]
+    EpochPastEnd {
+        /// The epoch.
+        epoch: i32,
+        /// Where it begins.
+        start: Offset,
+        /// The offset after the log's last.
+        end: Offset,
+    },
     /// A snapshot whose bytes have changed.
     #[error("crc of the snapshot is {found:#010x}, expected {expected:#010x}")]
     SnapshotCrc {
@@ -191,6 +257,41 @@ pub enum Problem {
         /// The offset after the log's last.
         end: Offset,
     },
+    /// An offset in a checkpoint that the log does not have.
+    #[error("{partition} is to begin at offset {offset}, and ends at {end}")]
+    CheckpointPastEnd {
+        /// The partition.
+        partition: String,
+        /// Its offset.
+        offset: Offset,
+        /// The offset after the log's last.
+        end: Offset,
+    },
+    /// A partition of a topic that is not there.
+    #[error("the partition has no directory")]
+    NoDirectory,
+    /// A partition of no topic.
+    #[error(
+        "a partition of no topic that is known: a creation or deletion that was stopped leaves it"
+    )]
+    UnknownPartition,
+    /// A directory that is about to be removed, or that Kafka put aside.
+    #[error("a directory that a deletion left, or that Kafka put aside")]
+    LeftoverDirectory,
+    /// A directory that no log directory has.
+    #[error("no partition of a topic: a Kafka broker would not start beside it")]
+    UnknownDirectory,
+    /// A partition of another topic of the same name.
+    #[error("the topic's id is {found} here, expected {expected}")]
+    OtherTopicId {
+        /// The directory's.
+        found: Uuid,
+        /// The catalog's, or that of the topic's other partitions.
+        expected: Uuid,
+    },
+    /// A file of runnel's own that can't be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// Files that a deletion or compaction left, or is about to remove.
     #[error("{files} {suffix} file(s) that a deletion or compaction left behind")]
     Leftover {

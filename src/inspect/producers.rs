@@ -70,6 +70,12 @@ fn verify_entries(file: &dyn File, offset: Offset, findings: &mut Findings) -> R
     }
 }
 
+/// Whether entries can be those of a snapshot of an offset, whatever the log says.
+pub(super) fn are_well_formed(entries: &[SnapshotEntry], offset: Offset) -> bool {
+    let mut seen = HashSet::new();
+    entries.iter().all(|entry| check_entry(entry, offset).is_ok() && seen.insert(entry.producer_id))
+}
+
 /// Whether an entry can be of a producer as it was before an offset.
 fn check_entry(entry: &SnapshotEntry, offset: Offset) -> std::result::Result<(), &'static str> {
     if entry.producer_id < 0 || entry.producer_epoch < 0 {

@@ -1,8 +1,10 @@
 //! Verifying one segment: its batches, and its indexes in step with them.
 
 use super::batches::{BatchWalk, Search, Step};
+use super::decoded::Schema;
 use super::finding::{Findings, Problem, Severity};
 use super::indexes::{OffsetCheck, TimeCheck, WalkEnd, Walked};
+use super::replay::Replay;
 use crate::log::{Fault, Segment, index};
 use crate::model::{Offset, TimestampType, limits};
 use crate::record::{Batch, CorruptBatch, Decompressor};
@@ -35,18 +37,28 @@ pub(super) struct SegmentEnd {
     pub(super) position: u64,
     /// Whether damage hides what comes last.
     pub(super) is_damaged: bool,
+    /// Whether damage hides anything.
+    pub(super) has_faults: bool,
+}
+
+/// What the walks over the segments before have led to, to be gone on with.
+#[derive(Debug)]
+pub(super) struct SoFar<'v, 'p> {
+    pub(super) counts: &'v mut Counts,
+    pub(super) replay: &'v mut Replay<'p>,
+    pub(super) schema: Schema,
 }
 
 /// Walks a segment from its first byte to its end. `progress` is told the position.
 pub(super) fn verify_segment(
     segment: &Segment,
     known: Known,
-    counts: &mut Counts,
+    so_far: SoFar<'_, '_>,
     findings: &mut Findings,
     progress: &mut dyn FnMut(u64),
 ) -> Result<SegmentEnd> {
     let mut walk = BatchWalk::new(&*segment.log, known.end_position);
-    let mut look = Look::new(segment, known, counts, findings)?;
+    let mut look = Look::new(segment, known, so_far, findings)?;
     let mut is_damaged = false;
     while let Some(step) = walk.next()? {
         match step {
@@ -78,7 +90,7 @@ enum After {
 }
 
 /// What looks at each step of a walk.
-struct Look<'s, 'o> {
+struct Look<'s, 'o, 'p> {
     log: &'s dyn File,
     base: Offset,
     known: Known,
@@ -90,15 +102,16 @@ struct Look<'s, 'o> {
     times: Option<TimeCheck<'s>>,
     scratch: Decompressor,
     told_old: bool,
-    counts: &'o mut Counts,
+    has_faults: bool,
+    so_far: SoFar<'o, 'p>,
     findings: &'o mut Findings,
 }
 
-impl<'s, 'o> Look<'s, 'o> {
+impl<'s, 'o, 'p> Look<'s, 'o, 'p> {
     fn new(
         segment: &'s Segment,
         known: Known,
-        counts: &'o mut Counts,
+        so_far: SoFar<'o, 'p>,
         findings: &'o mut Findings,
     ) -> Result<Self> {
         let (base, is_last) = (segment.base_offset, known.is_last);
@@ -122,7 +135,8 @@ impl<'s, 'o> Look<'s, 'o> {
             times,
             scratch: Decompressor::new(limits::DECOMPRESSED_BYTES_MAX),
             told_old: false,
-            counts,
+            has_faults: false,
+            so_far,
             findings,
         })
     }
@@ -130,8 +144,8 @@ impl<'s, 'o> Look<'s, 'o> {
     /// A batch with a sound frame and crc.
     fn batch(&mut self, at: u64, batch: &Batch<'_>, bytes: u64, is_whole: bool) -> Result<()> {
         let (path, last_offset) = (self.log.display(), batch.last_offset());
-        self.counts.batches += 1;
-        self.counts.records += match batch.attributes().is_control() {
+        self.so_far.counts.batches += 1;
+        self.so_far.counts.records += match batch.attributes().is_control() {
             true => 0,
             false => u64::try_from(batch.records_count()).unwrap_or_default(),
         };
@@ -140,8 +154,10 @@ impl<'s, 'o> Look<'s, 'o> {
             return self.skip_to(at + bytes);
         }
         self.expect(at, batch.base_offset());
+        self.so_far.replay.batch(batch, self.findings)?;
         if is_whole {
-            if let Some((severity, what)) = check_records(batch, &mut self.scratch) {
+            let schema = self.so_far.schema;
+            if let Some((severity, what)) = check_records(batch, schema, &mut self.scratch) {
                 match severity {
                     Severity::Damage => self.findings.damage(path, at, what),
                     Severity::Note => self.findings.note(path, at, what),
@@ -172,9 +188,10 @@ impl<'s, 'o> Look<'s, 'o> {
             self.findings.note(self.log.display(), at, Problem::OldFormat { magic });
             self.told_old = true;
         }
-        self.counts.batches += 1;
+        self.so_far.counts.batches += 1;
         self.expect(at, offset);
         self.come_to(offset.next());
+        self.so_far.replay.meet_old();
         // Which offsets such a message has is not told by its front.
         self.offsets = None;
         self.times = None;
@@ -216,6 +233,8 @@ impl<'s, 'o> Look<'s, 'o> {
         let search = walk.search(self.expected, self.base, progress)?;
         if let Search::Found(next) = search {
             self.findings.damage(path, at, Problem::Broken { fault, next });
+            self.has_faults = true;
+            self.so_far.replay.lose_track();
             self.skip_to(next)?;
             if let Some(times) = &mut self.times {
                 times.lose_track();
@@ -227,6 +246,8 @@ impl<'s, 'o> Look<'s, 'o> {
             return Ok(After::Torn);
         }
         self.findings.damage(path, at, Problem::BrokenToTheEnd { fault, bytes });
+        self.has_faults = true;
+        self.so_far.replay.lose_track();
         Ok(After::Damaged)
     }
 
@@ -250,12 +271,17 @@ impl<'s, 'o> Look<'s, 'o> {
         if let Some(times) = self.times {
             times.finish(end, self.findings)?;
         }
-        Ok(SegmentEnd { offset: self.end, position, is_damaged })
+        let has_faults = self.has_faults;
+        Ok(SegmentEnd { offset: self.end, position, is_damaged, has_faults })
     }
 }
 
 /// Decodes every record of a batch, and holds it to the header.
-fn check_records(batch: &Batch<'_>, scratch: &mut Decompressor) -> Option<(Severity, Problem)> {
+pub(super) fn check_records(
+    batch: &Batch<'_>,
+    schema: Schema,
+    scratch: &mut Decompressor,
+) -> Option<(Severity, Problem)> {
     let damage = |cause| Some((Severity::Damage, Problem::Records(Fault::Corrupt(cause))));
     let records = match batch.records(scratch) {
         Ok(records) => records,
@@ -266,6 +292,7 @@ fn check_records(batch: &Batch<'_>, scratch: &mut Decompressor) -> Option<(Sever
         Err(cause) => return damage(cause),
     };
     let (mut min, max) = (batch.base_offset().0, batch.last_offset().0);
+    let is_control = batch.attributes().is_control();
     let mut largest = i64::MIN;
     for (index, record) in records.enumerate() {
         let record = match record {
@@ -275,6 +302,9 @@ fn check_records(batch: &Batch<'_>, scratch: &mut Decompressor) -> Option<(Sever
         let found = record.offset;
         if found < min || found > max {
             return Some((Severity::Damage, Problem::RecordOffset { index, found, min, max }));
+        }
+        if !is_control && let Err(cause) = schema.decode(&record) {
+            return Some((Severity::Damage, Problem::Undecodable { index, cause }));
         }
         min = found.saturating_add(1);
         largest = largest.max(record.timestamp);

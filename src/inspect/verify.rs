@@ -9,11 +9,14 @@
 //! Readers and writers go on meanwhile: nothing is locked.
 
 use super::beside::Beside;
+use super::decoded::Schema;
 use super::finding::{Findings, Problem, Report, Severity};
-use super::segment::{Counts, Known, SegmentEnd, verify_segment};
-use crate::log::{PartitionLog, Place, Result, Segment, View, names};
+use super::replay::Replay;
+use super::segment::{Counts, Known, SegmentEnd, SoFar, verify_segment};
+use super::transactions::{self, Ended};
+use crate::log::{PartitionLog, Place, Result, Segment, View, checkpoint, names};
 use crate::model::Offset;
-use crate::storage::{self, DirEntry, Kind};
+use crate::storage::{self, DirEntry, Kind, Open};
 
 /// Bytes that [`verify_partition`] will walk, to measure its progress by.
 ///
@@ -38,46 +41,53 @@ pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Re
     let place = log.place();
     let published = log.published_view()?;
     let listing = Listing::of(place)?;
+    let start = listing.chosen(place).next().unwrap_or_default();
     let mut verification = Verification {
         log,
         published,
         findings: Findings::default(),
         counts: Counts::default(),
+        replay: Replay::new(place, start, listing.snapshots(place))?,
+        gaps: Vec::new(),
         segments: 0,
         bytes: 0,
         end: None,
     };
+    // A partition of Kafka's own topics is listed before it has a directory.
+    if listing.is_missing && !place.partition.topic.is_internal() {
+        let path = place.storage.display(&place.dir);
+        verification.findings.whole(&path, Severity::Damage, Problem::NoDirectory);
+    }
     for name in &listing.irregular {
         let what = Problem::Malformed("it is no regular file");
         let path = place.storage.display(&place.path_of(name));
         verification.findings.whole(&path, Severity::Damage, what);
     }
     for base in listing.chosen(place) {
-        let is_last = listing.segments.last() == Some(&base);
-        verification.segment(base, is_last, progress)?;
+        let next_base = listing.segments.iter().copied().find(|other| *other > base);
+        verification.segment(base, next_base, progress)?;
     }
     let end = verification.end.as_ref().map(|(end, _)| end.offset);
+    verification.finish_replay(end.unwrap_or(start))?;
+    verification.tell_gaps()?;
     let beside = Beside {
         place,
         files: &listing.files,
         segments: &listing.segments,
         end: end.filter(|_| verification.published.is_none()),
     };
-    match place.only_segment {
-        None => {
-            verification.hold_to_recovery_point()?;
-            beside.verify(&mut verification.findings)?;
-        }
-        Some(base) => {
-            let name = names::segment_file(base, names::TXN_INDEX);
-            beside.verify_txn_index(&name, base, &mut verification.findings)?;
-        }
+    if place.only_segment.is_none() {
+        verification.hold_to_recovery_point()?;
+        beside.verify(&mut verification.findings)?;
     }
     Ok(verification.report())
 }
 
 /// What is in a partition directory.
+#[derive(Debug, Default)]
 struct Listing {
+    /// There is no such directory.
+    is_missing: bool,
     /// Regular files, by name.
     files: Vec<DirEntry>,
     /// Base offsets of the segments, in order.
@@ -89,8 +99,9 @@ struct Listing {
 impl Listing {
     fn of(place: &Place) -> Result<Self> {
         let mut all = match place.storage.list(&place.dir) {
-            // A partition of Kafka's own topics is listed before it has a directory.
-            Err(error) if error.is_not_found() && place.partition.topic.is_internal() => Vec::new(),
+            Err(error) if error.is_not_found() => {
+                return Ok(Self { is_missing: true, ..Self::default() });
+            }
             listed => listed?,
         };
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -100,13 +111,22 @@ impl Listing {
         let segments = files.iter().filter_map(base).collect();
         let irregular =
             others.into_iter().filter(|entry| base(entry).is_some()).map(|e| e.name).collect();
-        Ok(Self { files, segments, irregular })
+        Ok(Self { is_missing: false, files, segments, irregular })
     }
 
     /// The segments that are meant.
     fn chosen(&self, place: &Place) -> impl Iterator<Item = Offset> {
         let only = place.only_segment;
         self.segments.iter().copied().filter(move |base| only.is_none_or(|only| only == *base))
+    }
+
+    /// Offsets of the snapshots that the batches can be held to, in order.
+    fn snapshots(&self, place: &Place) -> Vec<Offset> {
+        if place.only_segment.is_some() {
+            return Vec::new();
+        }
+        let offset = |entry: &DirEntry| names::base_offset(&entry.name, names::SNAPSHOT);
+        self.files.iter().filter_map(offset).collect()
     }
 }
 
@@ -116,6 +136,9 @@ struct Verification<'l> {
     published: Option<View>,
     findings: Findings,
     counts: Counts,
+    replay: Replay<'l>,
+    /// Offsets that no segment has, and the file that follows them.
+    gaps: Vec<(String, Problem)>,
     segments: u64,
     /// Bytes of segments that are done.
     bytes: u64,
@@ -127,10 +150,10 @@ impl Verification<'_> {
     fn segment(
         &mut self,
         base: Offset,
-        is_last: bool,
+        next_base: Option<Offset>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        let place = self.log.place();
+        let (place, is_last) = (self.log.place(), next_base.is_none());
         let path = place.storage.display(&place.path_of(&names::segment_file(base, names::LOG)));
         let opened = storage::found(Segment::open(&*place.storage, &place.dir, base))?;
         let Some(segment) = opened else {
@@ -143,10 +166,13 @@ impl Verification<'_> {
         self.compare_with_previous(base, &path);
         self.tell_missing(&segment, known);
         let before = self.bytes;
-        let (counts, findings) = (&mut self.counts, &mut self.findings);
-        let end = verify_segment(&segment, known, counts, findings, &mut |position| {
+        self.replay.begin_segment(base);
+        let schema = Schema::of(&place.partition.topic);
+        let so_far = SoFar { counts: &mut self.counts, replay: &mut self.replay, schema };
+        let end = verify_segment(&segment, known, so_far, &mut self.findings, &mut |position| {
             progress(before + position);
         })?;
+        self.transactions(base, next_base, known, &end)?;
         self.segments += 1;
         self.bytes += known.end_position;
         progress(self.bytes);
@@ -198,8 +224,46 @@ impl Verification<'_> {
         Ok(())
     }
 
-    /// Segments follow one another without overlap. Gaps are what compaction leaves, where there is
-    /// any; whether a foreign log was ever compacted is not known.
+    /// Holds the index of aborted transactions to the segment that was just walked.
+    fn transactions(
+        &mut self,
+        base: Offset,
+        next_base: Option<Offset>,
+        known: Known,
+        end: &SegmentEnd,
+    ) -> Result<()> {
+        let place = self.log.place();
+        let path = place.path_of(&names::segment_file(base, names::TXN_INDEX));
+        let file = storage::found(place.storage.open(&path, Open::Read))?;
+        let ended = Ended {
+            aborted: &self.replay.aborted,
+            base,
+            next_base: next_base.filter(|_| !known.is_last),
+            end: end.offset,
+            is_damaged: end.has_faults,
+            is_complete: self.replay.is_complete(),
+            may_have_lost: known.may_be_torn,
+        };
+        let path = place.storage.display(&path);
+        transactions::verify(file.as_deref(), &path, &ended, &mut self.findings)?;
+        Ok(())
+    }
+
+    /// Compares what stands beside the segments with all that was walked.
+    fn finish_replay(&mut self, end: Offset) -> Result<()> {
+        if self.log.place().only_segment.is_some() {
+            return Ok(());
+        }
+        self.replay.come_to(end, &mut self.findings)?;
+        let severity = match &self.published {
+            Some(_) => Severity::Damage,
+            None => Severity::Note,
+        };
+        self.replay.hold_epochs_to(end, severity, &mut self.findings);
+        Ok(())
+    }
+
+    /// Segments follow one another without overlap. A gap may be what compaction left.
     fn compare_with_previous(&mut self, base: Offset, path: &str) {
         let Some((previous, _)) = &self.end else {
             return;
@@ -208,13 +272,37 @@ impl Verification<'_> {
         if base < end {
             self.findings.whole(path, Severity::Damage, Problem::Overlap { end });
         }
-        let is_compacted = self.log.config().cleanup_policy.compact;
-        if base > end && !previous.is_damaged && !is_compacted {
-            let what = Problem::Gap { from: end, to: base + -1 };
-            let own = self.log.place().control.is_some();
-            let severity = if own { Severity::Damage } else { Severity::Note };
-            self.findings.whole(path, severity, what);
+        if base > end && !previous.is_damaged {
+            self.gaps.push((path.to_owned(), Problem::Gap { from: end, to: base + -1 }));
         }
+    }
+
+    /// Tells of gaps between segments: damage, unless the log was ever compacted. Of a foreign log
+    /// whose configs are not known its broker's checkpoint says that, or offsets that are missing
+    /// within a segment.
+    fn tell_gaps(&mut self) -> Result<()> {
+        if self.gaps.is_empty() || self.log.config().cleanup_policy.compact {
+            return Ok(());
+        }
+        let place = self.log.place();
+        let was_compacted = match &place.log_dir {
+            None => false,
+            Some(dir) => {
+                let path = match dir.as_str() {
+                    "" => checkpoint::CLEANED_UP_TO.to_owned(),
+                    dir => format!("{dir}/{}", checkpoint::CLEANED_UP_TO),
+                };
+                let cleaned = checkpoint::read_offsets(&*place.storage, &path)?;
+                cleaned.contains_key(&place.partition)
+            }
+        };
+        let is_own = place.control.is_some();
+        let is_explained = was_compacted || (!is_own && self.replay.has_holes);
+        let severity = if is_explained { Severity::Note } else { Severity::Damage };
+        for (path, what) in std::mem::take(&mut self.gaps) {
+            self.findings.whole(&path, severity, what);
+        }
+        Ok(())
     }
 
     fn tell_missing(&mut self, segment: &Segment, known: Known) {

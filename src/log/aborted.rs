@@ -22,12 +22,13 @@ use std::sync::Arc;
 use super::error::Result;
 use super::names::{self, TXN_INDEX};
 use super::partition::{PartitionLog, Place};
+use super::read::out_of_range;
 use super::view::View;
 use crate::model::Offset;
 use crate::storage::{self, File, Open};
 
 /// Bytes of an entry.
-pub(super) const ENTRY_BYTES: usize = 34;
+pub(super) const ENTRY_BYTES: usize = AbortedTransaction::BYTES;
 const VERSION: i16 = 0;
 /// Entries read at a time.
 const ENTRIES_READ: u64 = 512;
@@ -46,8 +47,12 @@ pub struct AbortedTransaction {
 }
 
 impl AbortedTransaction {
-    /// `None` of a version that is not known.
-    fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
+    /// Bytes of an entry.
+    pub const BYTES: usize = 34;
+
+    /// Reads what stands in the file; `None` of a version that is not known.
+    #[must_use]
+    pub fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let long = |at: usize| i64::from_be_bytes(std::array::from_fn(|index| bytes[at + index]));
         let version = i16::from_be_bytes([bytes[0], bytes[1]]);
         (version == VERSION).then(|| Self {
@@ -59,7 +64,8 @@ impl AbortedTransaction {
     }
 
     /// As it stands in the file.
-    pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
         bytes[..2].copy_from_slice(&VERSION.to_be_bytes());
         bytes[2..10].copy_from_slice(&self.producer_id.to_be_bytes());
@@ -97,13 +103,22 @@ impl PartitionLog {
     /// nothing. A log without aborted transactions is not touched for it.
     ///
     /// # Errors
-    /// [`super::Error::OffsetOutOfRange`] where an index has gone with its segment; as the file system says.
+    /// [`super::Error::OffsetOutOfRange`] where an index has gone with records that were deleted; as the
+    /// file system says.
     pub fn aborted_transactions(
         &self,
         view: &View,
         from: Offset,
         to: Offset,
     ) -> Result<Vec<AbortedTransaction>> {
+        // An index that was there may have gone with its segment.
+        self.steadily(view, |view| self.aborted_by(view, from, to))
+    }
+
+    fn aborted_by(&self, view: &View, from: Offset, to: Offset) -> Result<Vec<AbortedTransaction>> {
+        if view.is_narrowed() && from < view.log_start() {
+            return Err(out_of_range(view, from));
+        }
         let mut aborted = Vec::new();
         let known = view.aborted();
         let Some(first) = view.segment_of(from).filter(|_| view.may_have_aborted()) else {
@@ -115,8 +130,7 @@ impl PartitionLog {
         let finished = known.indexed.iter().map(|base| (*base, None));
         // The marker of a transaction may stand in a later segment than its records.
         for (base, slots) in finished.chain(active).filter(|(base, _)| *base >= first) {
-            let read = self.read_aborted(base, slots, from..to, &mut aborted);
-            if read.map_err(|error| self.overtaken(error, from))? {
+            if self.read_aborted(base, slots, from..to, &mut aborted)? {
                 return Ok(aborted);
             }
         }

@@ -19,6 +19,15 @@ use crate::storage::{self, Storage};
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// The log start offsets that lie above the first segment's base offset.
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// Up to where replicas agreed; of no meaning where there is one.
+pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+/// Where the part of each compacted log begins that was not compacted yet.
+pub const CLEANED_UP_TO: &str = "cleaner-offset-checkpoint";
+/// The files of a log directory that hold an offset for each partition.
+pub const OF_OFFSETS: [&str; 4] = [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS, CLEANED_UP_TO];
+
+/// Compaction has seen everything below the offset.
+pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 
 /// The text of a checkpoint; `None` where there is no file, or none of text.
 pub(super) fn read_text(storage: &dyn Storage, path: &str) -> storage::Result<Option<String>> {
@@ -87,17 +96,18 @@ pub fn read_offsets(storage: &dyn Storage, path: &str) -> storage::Result<Offset
 }
 
 fn parse_offsets(text: &str) -> Option<Offsets> {
-    parse_lines(text)?
-        .into_iter()
-        .map(|line| {
-            let mut words = line.split_whitespace();
-            let topic = TopicName::new(words.next()?).ok()?;
-            let partition = words.next()?.parse().ok()?;
-            let offset = words.next()?.parse().ok().filter(|offset| *offset >= 0)?;
-            let complete = words.next().is_none();
-            complete.then_some((TopicPartition::new(topic, partition), Offset(offset)))
-        })
-        .collect()
+    parse_lines(text)?.into_iter().map(parse_offset).collect()
+}
+
+/// The partition and the offset of a line; `None` where its form is not kept.
+#[must_use]
+pub fn parse_offset(line: &str) -> Option<(TopicPartition, Offset)> {
+    let mut words = line.split_whitespace();
+    let topic = TopicName::new(words.next()?).ok()?;
+    let partition = words.next()?.parse().ok().filter(|partition| *partition >= 0)?;
+    let offset = words.next()?.parse().ok().filter(|offset| *offset >= 0)?;
+    let complete = words.next().is_none();
+    complete.then_some((TopicPartition::new(topic, partition), Offset(offset)))
 }
 
 /// Replaces a checkpoint of offsets.

@@ -54,6 +54,19 @@ pub enum Fault {
     },
 }
 
+impl Error {
+    /// Whether this is how a look ends at files that were removed or replaced meanwhile.
+    pub(super) fn may_be_overtaken(&self) -> bool {
+        match self {
+            Self::Storage(error) => {
+                error.is_not_found() || error.source.kind() == std::io::ErrorKind::UnexpectedEof
+            }
+            Self::Corrupt(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Fault {
     /// As an error about a file.
     #[must_use]

@@ -39,6 +39,12 @@ pub fn base_offset(name: &str, suffix: &str) -> Option<Offset> {
     if all_digits { digits.parse().ok().map(Offset) } else { None }
 }
 
+/// The base offset in the name of a file that belongs to a segment; `None` for any other name.
+#[must_use]
+pub fn base_offset_of_segment(name: &str) -> Option<Offset> {
+    [LOG, INDEX, TIME_INDEX, TXN_INDEX].iter().find_map(|suffix| base_offset(name, suffix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::task::Waker;
 
-use super::checkpoint::{self, Deferred, LOG_STARTS, RECOVERY_POINTS};
+use super::checkpoint::{self, CLEANER_OFFSETS, Deferred, LOG_STARTS, RECOVERY_POINTS};
 use super::error::{Error, Result};
 use super::names;
 use super::retention::Aged;
@@ -42,6 +42,8 @@ pub struct Owned {
     pub locks: Arc<LockTable>,
     /// The partition's range of the lock file.
     pub partition_lock: LockRange,
+    /// The range that one compaction of the partition at a time holds.
+    pub compaction_lock: LockRange,
     /// The range that guards the checkpoint files of the log directory.
     pub checkpoint_lock: LockRange,
     /// Where what is cut off a log is kept: `cut`.
@@ -84,6 +86,11 @@ impl Place {
         self.checkpointed(LOG_STARTS)
     }
 
+    /// The first offset that no compaction has seen; `None` where there was none yet.
+    pub(super) fn cleaner_offset(&self) -> Result<Option<Offset>> {
+        self.checkpointed(CLEANER_OFFSETS)
+    }
+
     fn checkpointed(&self, file: &str) -> Result<Option<Offset>> {
         let Some(log_dir) = &self.log_dir else {
             return Ok(None);
@@ -104,6 +111,11 @@ impl Place {
     /// Notes in the checkpoint that the log begins at an offset.
     pub(super) fn store_log_start(&self, owned: &Owned, offset: Offset) -> Result<()> {
         self.store_checkpoint(owned, LOG_STARTS, offset)
+    }
+
+    /// Notes in the checkpoint that compaction has seen everything below an offset.
+    pub(super) fn store_cleaner_offset(&self, owned: &Owned, offset: Offset) -> Result<()> {
+        self.store_checkpoint(owned, CLEANER_OFFSETS, offset)
     }
 
     fn store_checkpoint(&self, owned: &Owned, file: &str, offset: Offset) -> Result<()> {

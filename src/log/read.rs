@@ -6,7 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::error::{Error, Fault, Result};
+use super::error::{Corruption, Error, Fault, Result};
+use super::names::{self, LOG};
 use super::partition::{PartitionLog, guard};
 use super::segment::Segment;
 use super::view::View;
@@ -22,8 +23,16 @@ const OPEN_SEGMENTS_MAX: usize = 8;
 pub struct Cursor {
     /// The next offset to read.
     pub offset: Offset,
-    /// Where its batch begins, as long as the generation stays.
-    place: Option<(u64, Offset, u64)>,
+    place: Option<BatchPlace>,
+}
+
+/// Where a batch begins, as long as the generation stays, and in that opening of the segment only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BatchPlace {
+    generation: u64,
+    base_offset: Offset,
+    opening: u64,
+    position: u64,
 }
 
 impl Cursor {
@@ -97,36 +106,24 @@ impl PartitionLog {
 
     /// The segment and position that a cursor stands at.
     fn locate(&self, view: &View, cursor: &Cursor) -> Result<(Arc<Segment>, u64)> {
-        match cursor.place {
-            Some((generation, base, position)) if generation == view.state().generation => {
-                Ok((self.segment(base)?, position))
-            }
-            _ => {
-                let base = view.segment_of(cursor.offset).ok_or(Error::Gone)?;
-                let segment = self.segment(base)?;
-                let position = segment.position_of(cursor.offset, self.end_of(view, &segment)?)?;
-                Ok((segment, position))
+        if let Some(place) = cursor.place
+            && place.generation == view.state().generation
+        {
+            let segment = self.segment(place.base_offset)?;
+            if segment.opening == place.opening {
+                return Ok((segment, place.position));
             }
         }
-    }
-
-    /// What it means that a file was not there: its records may be deleted by now.
-    pub(super) fn overtaken(&self, error: Error, offset: Offset) -> Error {
-        match error {
-            Error::Storage(error) if error.is_not_found() => match self.view() {
-                Ok(now) if offset < now.log_start() => {
-                    let (start, end) = (now.log_start(), now.end());
-                    Error::OffsetOutOfRange { offset, start, end }
-                }
-                Ok(_) => error.into(),
-                Err(error) => error,
-            },
-            error => error,
-        }
+        let base = view.segment_of(cursor.offset).ok_or(Error::Gone)?;
+        let segment = self.segment(base)?;
+        let position = segment.position_of(cursor.offset, self.end_of(view, &segment)?)?;
+        Ok((segment, position))
     }
 
     /// The next batches from a cursor on, `bytes_max` of them, or one if it is larger; `None` at
     /// the end of the view. Moves the cursor past them.
+    ///
+    /// What was compacted or deleted since the view was taken is read as it is now.
     ///
     /// # Errors
     /// [`Error::OffsetOutOfRange`] below the log start or past the end; [`Error::Corrupt`] at
@@ -137,64 +134,109 @@ impl PartitionLog {
         cursor: &mut Cursor,
         bytes_max: usize,
     ) -> Result<Option<Chunk>> {
-        let (offset, start, end) = (cursor.offset, view.log_start(), view.end());
-        if offset < start || offset > end {
-            return Err(Error::OffsetOutOfRange { offset, start, end });
+        if cursor.offset > view.end() {
+            return Err(out_of_range(view, cursor.offset));
         }
-        if offset == end {
+        let mut is_short = false;
+        let read = self.steadily(view, |seen| {
+            let chunk = self.read_once(seen, cursor, bytes_max)?;
+            // The active segment ends where the view does, unless another file has its name by now.
+            is_short = chunk.is_none()
+                && cursor.offset < seen.end()
+                && seen.end_position() > 0
+                && !seen.is_narrowed();
+            if is_short { Err(ends_short(seen, cursor.offset)) } else { Ok(chunk) }
+        });
+        match read {
+            Ok(Some(chunk)) => Ok(Some(chunk)),
+            Err(error) if !is_short => Err(error),
+            _ => {
+                // Offsets at the end may have been compacted away.
+                cursor.offset = view.end();
+                Ok(None)
+            }
+        }
+    }
+
+    fn read_once(
+        &self,
+        view: &View,
+        cursor: &mut Cursor,
+        bytes_max: usize,
+    ) -> Result<Option<Chunk>> {
+        if cursor.offset < view.log_start() {
+            return Err(out_of_range(view, cursor.offset));
+        }
+        if cursor.offset >= view.end() {
             return Ok(None);
         }
-        let overtaken = |error| self.overtaken(error, offset);
-        let (mut segment, mut position) = self.locate(view, cursor).map_err(overtaken)?;
+        let (mut segment, mut position) = self.locate(view, cursor)?;
         loop {
             let limit = self.end_of(view, &segment)?;
             if position < limit {
-                let (chunk, next_offset) =
-                    read_chunk(&segment, position..limit, cursor.offset..end, bytes_max)?;
+                let read = read_chunk(&segment, position..limit, cursor.offset, view, bytes_max)?;
+                let Some((chunk, next_offset)) = read else {
+                    return Ok(None);
+                };
                 cursor.offset = next_offset;
-                let next = position + chunk.bytes.len() as u64;
-                cursor.place = Some((view.state().generation, segment.base_offset, next));
+                cursor.place = Some(BatchPlace {
+                    generation: view.state().generation,
+                    base_offset: segment.base_offset,
+                    opening: segment.opening,
+                    position: position + chunk.bytes.len() as u64,
+                });
                 return Ok(Some(chunk));
             }
-            match view.segment_after(segment.base_offset) {
-                Some(next) => {
-                    segment = self.segment(next).map_err(overtaken)?;
-                    // Compaction may have died before it removed what its new segment covers.
-                    position = match next < cursor.offset {
-                        true => segment.position_of(cursor.offset, self.end_of(view, &segment)?)?,
-                        false => 0,
-                    };
-                }
-                None => {
-                    // Offsets at the end may have been compacted away.
-                    cursor.offset = end;
-                    return Ok(None);
-                }
-            }
+            let Some(next) = view.segment_after(segment.base_offset) else {
+                return Ok(None);
+            };
+            segment = self.segment(next)?;
+            // A compaction may not have removed yet what its new segment covers.
+            position = match next < cursor.offset {
+                true => segment.position_of(cursor.offset, self.end_of(view, &segment)?)?,
+                false => 0,
+            };
         }
     }
 }
 
+/// An offset that a view does not have.
+pub(super) fn out_of_range(view: &View, offset: Offset) -> Error {
+    Error::OffsetOutOfRange { offset, start: view.log_start(), end: view.end() }
+}
+
+/// Why to look again at a view that promises more than there is.
+fn ends_short(view: &View, end: Offset) -> Error {
+    let cause = Fault::EndsEarly { end, recovery_point: view.end() };
+    let path = names::segment_file(Offset(view.state().active_base), LOG);
+    Error::Corrupt(Box::new(Corruption { path, position: view.end_position(), cause }))
+}
+
 /// Whole batches from the start of `positions` on, as many as `bytes_max` holds, at least one; and
-/// the offset after them. The first must reach into `offsets`, and none past it.
+/// the offset after them. The first must reach `from`, and none past the view's end; `None` where
+/// all that is left lies there, in files that are of a later moment.
 fn read_chunk(
     segment: &Segment,
     positions: Range<u64>,
-    offsets: Range<Offset>,
+    from: Offset,
+    view: &View,
     bytes_max: usize,
-) -> Result<(Chunk, Offset)> {
+) -> Result<Option<(Chunk, Offset)>> {
     let position = positions.start;
     let left = usize::try_from(positions.end - position).unwrap_or(usize::MAX);
     let mut bytes = segment.log.slice(position, bytes_max.min(left))?;
-    let (mut whole, mut next_offset) = (0, offsets.start);
+    let (mut whole, mut next_offset) = (0, from);
     while whole < bytes.len() || whole == 0 {
         let fault = match Batch::at_front(&bytes[whole..]) {
             Ok(Frame::Whole(batch)) => {
-                match misplaced(&batch, whole == 0, next_offset, offsets.end) {
+                match misplaced(&batch, whole == 0, next_offset, view.end()) {
                     None => {
                         whole += batch.size_in_bytes();
                         next_offset = batch.next_offset();
                         continue;
+                    }
+                    Some(Fault::PastEnd { .. }) if view.is_narrowed() && whole == 0 => {
+                        return Ok(None);
                     }
                     Some(fault) => fault,
                 }
@@ -214,7 +256,7 @@ fn read_chunk(
         break;
     }
     let file = Arc::clone(&segment.log);
-    Ok((Chunk { bytes: bytes.part(0..whole), file, position }, next_offset))
+    Ok(Some((Chunk { bytes: bytes.part(0..whole), file, position }, next_offset)))
 }
 
 /// What is wrong with a batch's offsets for where it stands. The crc does not cover the base

@@ -124,7 +124,7 @@ pub(super) fn recover(
     notices: &mut Vec<Notice>,
 ) -> Result<(State, Segment)> {
     let log_start = place.log_start()?.unwrap_or_default();
-    let segments = segments_to_recover(place, log_start)?;
+    let segments = segments_to_recover(place, log_start, index_interval_bytes)?;
     let recovery_point = place.recovery_point()?.max(durable);
     let epochs = LeaderEpochs::read(&*place.storage, &place.dir)?;
     let mut recovery = Recovery {
@@ -157,9 +157,13 @@ pub(super) fn recover(
 }
 
 /// The segments of a log, at least one, their names durable.
-fn segments_to_recover(place: &Place, log_start: Offset) -> Result<Vec<Offset>> {
+fn segments_to_recover(
+    place: &Place,
+    log_start: Offset,
+    index_interval_bytes: u64,
+) -> Result<Vec<Offset>> {
     let storage = &*place.storage;
-    finish_replacements(storage, &place.dir)?;
+    finish_replacements(storage, &place.dir, index_interval_bytes)?;
     let mut segments = list_segments(storage, &place.dir)?;
     // Whoever raised the log start may have died before they were removed.
     if first_needed(&segments, log_start) > 0 {

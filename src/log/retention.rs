@@ -245,7 +245,7 @@ impl PartitionLog {
 
     /// The largest timestamp of a segment, or one of its timestamps that is not below `enough`.
     /// The time at which its file was written where no batch has one.
-    fn largest_timestamp(&self, view: &View, base: Offset, enough: i64) -> Result<i64> {
+    pub(super) fn largest_timestamp(&self, view: &View, base: Offset, enough: i64) -> Result<i64> {
         let is_active = base.0 == view.state().active_base;
         match view.state().max_timestamp {
             // A view that was found out of the files does not know it.

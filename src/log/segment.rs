@@ -1,6 +1,7 @@
 //! A segment: its files, and where in them an offset is.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::index::{self, OFFSET_ENTRY_BYTES, OffsetEntry, TIME_ENTRY_BYTES, TimeEntry};
 use super::names::{self, INDEX, LOG, TIME_INDEX};
@@ -35,6 +36,9 @@ pub(super) fn path_in(dir: &str, name: &str) -> String {
     if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }
 }
 
+/// How many segments this process has opened.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
+
 /// A segment whose `.log` is open. Indexes are optional: without them lookups scan.
 #[derive(Debug)]
 pub struct Segment {
@@ -46,6 +50,9 @@ pub struct Segment {
     pub index: Option<Arc<dyn File>>,
     /// Times to offsets.
     pub time_index: Option<Arc<dyn File>>,
+    /// Which opening of a segment by this process this is: the same name may stand for another file
+    /// at the next one, where other positions are right.
+    pub opening: u64,
 }
 
 impl Segment {
@@ -60,6 +67,7 @@ impl Segment {
             log: storage.open(&path(LOG), Open::Read)?,
             index: storage::found(storage.open(&path(INDEX), Open::Read))?,
             time_index: storage::found(storage.open(&path(TIME_INDEX), Open::Read))?,
+            opening: OPENINGS.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -79,6 +87,7 @@ impl Segment {
             log: storage.open(&path(LOG), how)?,
             index: Some(storage.open(&path(INDEX), Open::Create)?),
             time_index: Some(storage.open(&path(TIME_INDEX), Open::Create)?),
+            opening: OPENINGS.fetch_add(1, Ordering::Relaxed),
         })
     }
 

@@ -34,6 +34,8 @@ pub const ENTRY_BYTES: usize = 46;
 /// Where the crc begins to count.
 pub const CRC_FROM: usize = 6;
 const VERSION: i16 = 1;
+/// Bytes of a snapshot of more producers than fit anywhere: a larger file is none.
+const BYTES_MAX: u64 = 1 << 30;
 /// What [`storage::replace_file`] writes to before the name is given.
 const TEMPORARY: &str = ".snapshot.tmp";
 
@@ -59,7 +61,7 @@ pub struct SnapshotEntry {
 }
 
 impl SnapshotEntry {
-    fn of(producer_id: i64, producer: &Producer) -> Self {
+    pub(super) fn of(producer_id: i64, producer: &Producer) -> Self {
         let last = producer.last();
         Self {
             producer_id,
@@ -120,7 +122,9 @@ fn field<const AT: usize, const BYTES: usize>(bytes: &[u8; ENTRY_BYTES]) -> [u8;
     std::array::from_fn(|index| bytes[AT + index])
 }
 
-fn encode(entries: &[SnapshotEntry]) -> Vec<u8> {
+/// The bytes of a snapshot.
+#[must_use]
+pub fn encode(entries: &[SnapshotEntry]) -> Vec<u8> {
     let count = i32::try_from(entries.len()).expect("far fewer than 2^31 producers fit in memory");
     let mut bytes = vec![0; CRC_FROM];
     bytes.extend(count.to_be_bytes());
@@ -168,14 +172,25 @@ pub(super) fn newest(
         let Some(file) = storage::found(storage.open(&path_of(dir, offset), Open::Read))? else {
             continue;
         };
-        let metadata = file.metadata()?;
-        if let Some(entries) = decode(&read_whole(&*file, metadata.len)?) {
+        let written_ms = file.metadata()?.modified_ms;
+        if let Some(entries) = read(&*file)? {
             let entries = entries.into_iter().map(SnapshotEntry::producer).collect();
-            let written_ms = metadata.modified_ms;
             return Ok(Some(Producers::of_snapshot(offset, entries, written_ms, now_ms)));
         }
     }
     Ok(None)
+}
+
+/// The entries of a snapshot file; `None` where it is damaged.
+///
+/// # Errors
+/// As the file system says.
+pub fn read(file: &dyn File) -> Result<Option<Vec<SnapshotEntry>>> {
+    let len = file.metadata()?.len;
+    if len > BYTES_MAX {
+        return Ok(None);
+    }
+    Ok(decode(&read_whole(file, len)?))
 }
 
 fn read_whole(file: &dyn File, len: u64) -> Result<Vec<u8>> {
@@ -214,6 +229,16 @@ pub(super) fn remove_past(storage: &dyn Storage, dir: &str, end: Offset) -> Resu
     }
     if !doomed.is_empty() {
         storage.sync_dir(dir)?;
+    }
+    Ok(())
+}
+
+/// Removes the snapshots of segments that others have replaced; the newest of all stays.
+pub(super) fn remove_of(storage: &dyn Storage, dir: &str, bases: &[Offset]) -> Result<()> {
+    let known = list(storage, dir)?;
+    let old = known.split_last().map_or(&[][..], |(_, old)| old);
+    for offset in old.iter().filter(|offset| bases.contains(offset)) {
+        storage::found(storage.remove_file(&path_of(dir, *offset)))?;
     }
     Ok(())
 }

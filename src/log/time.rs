@@ -1,9 +1,8 @@
 //! Finding records by time.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
-use super::error::{Error, Fault, Result};
+use super::error::{Fault, Result};
 use super::index;
 use super::partition::PartitionLog;
 use super::scan::{Check, Found, Scanner};
@@ -30,17 +29,17 @@ impl PartitionLog {
     /// # Errors
     /// As the file system says; [`super::Error::Corrupt`] where the search meets damage.
     pub fn offset_for_time(&self, view: &View, timestamp: i64) -> Result<Option<TimedOffset>> {
-        for base in view.segments() {
-            let Some(segment) = self.segment_if_there(*base)? else {
-                continue;
-            };
-            if self.may_hold(view, &segment, timestamp)?
-                && let Some(found) = self.search_segment(view, &segment, timestamp)?
-            {
-                return Ok(Some(found));
+        self.steadily(view, |view| {
+            for base in view.segments() {
+                let segment = self.segment(*base)?;
+                if self.may_hold(view, &segment, timestamp)?
+                    && let Some(found) = self.search_segment(view, &segment, timestamp)?
+                {
+                    return Ok(Some(found));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// The first of the records with the largest timestamp; `None` where no record has one.
@@ -48,11 +47,14 @@ impl PartitionLog {
     /// # Errors
     /// As the file system says; [`super::Error::Corrupt`] where the search meets damage.
     pub fn offset_of_max_timestamp(&self, view: &View) -> Result<Option<TimedOffset>> {
+        self.steadily(view, |view| self.search_max_timestamp(view))
+    }
+
+    fn search_max_timestamp(&self, view: &View) -> Result<Option<TimedOffset>> {
         let mut candidates = Vec::new();
         for base in view.segments() {
-            if let Some(segment) = self.segment_if_there(*base)? {
-                candidates.push((self.max_timestamp_by_index(view, &segment)?, segment));
-            }
+            let segment = self.segment(*base)?;
+            candidates.push((self.max_timestamp_by_index(view, &segment)?, segment));
         }
         // A stable sort: of equal ones the earliest comes first.
         candidates.sort_by_key(|(timestamp, _)| Reverse(*timestamp));
@@ -104,14 +106,6 @@ impl PartitionLog {
             }
         }
         Ok(best)
-    }
-
-    /// A segment; `None` if it was removed meanwhile, being below the log start by now.
-    fn segment_if_there(&self, base: Offset) -> Result<Option<Arc<Segment>>> {
-        match self.segment(base) {
-            Err(Error::Storage(error)) if error.is_not_found() => Ok(None),
-            segment => segment.map(Some),
-        }
     }
 
     /// Whether a segment has a record at or after a time, as far as its indexes tell.

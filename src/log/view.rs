@@ -1,7 +1,8 @@
 //! What a log holds as of one moment, found without a lock.
 //!
 //! A [`View`] is the state as it was last published, and the segments of that generation. What it
-//! covers stays as it is until retention or compaction removes it. A process that owns the
+//! covers stays as it is until retention or compaction removes it: who then comes to a file that is
+//! not there, or not the one that the view knows, [looks again](PartitionLog::steadily). A process that owns the
 //! directory alone has published whatever there is, and keeps its last view in memory; others read
 //! the control file for each. Where no published state can be trusted, the view is found out from
 //! the files.
@@ -27,9 +28,23 @@ pub struct View {
     segments: Arc<Vec<Offset>>,
     aborted: AbortedKnown,
     fault: Option<TailFault>,
+    /// The files are of a later moment than the end, past which they go.
+    is_narrowed: bool,
 }
 
+/// Looks at a log that another process goes on rewriting; each needs a compaction in between.
+const LOOKS_MAX: usize = 16;
+
 impl View {
+    const fn new(
+        state: State,
+        segments: Arc<Vec<Offset>>,
+        aborted: AbortedKnown,
+        fault: Option<TailFault>,
+    ) -> Self {
+        Self { state, segments, aborted, fault, is_narrowed: false }
+    }
+
     /// The first offset that can be read.
     #[must_use]
     pub const fn log_start(&self) -> Offset {
@@ -76,6 +91,16 @@ impl View {
     #[must_use]
     pub const fn index_slots(&self) -> (u64, u64) {
         (self.state.offset_slots, self.state.time_slots)
+    }
+
+    /// Whether its files may hold batches past its end.
+    pub(super) const fn is_narrowed(&self) -> bool {
+        self.is_narrowed
+    }
+
+    fn has_files_of(&self, other: &Self) -> bool {
+        let of = |view: &Self| (view.state.generation, view.state.active_base);
+        of(self) == of(other) && self.segments == other.segments
     }
 
     /// Whether its segments are those of another view.
@@ -135,6 +160,11 @@ pub(super) struct ReadCache {
 }
 
 impl ReadCache {
+    /// Nothing is known of the files any more.
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     /// An open segment, if it is there; it counts as read now.
     pub(super) fn used(&mut self, base: Offset) -> Option<Arc<Segment>> {
         let place = self.open.iter().rposition(|segment| segment.base_offset == base)?;
@@ -226,10 +256,55 @@ impl PartitionLog {
     }
 
     fn view_of_files(&self) -> Result<View> {
-        match self.published_view()? {
-            Some(view) => Ok(view),
-            None => self.examined_view(),
+        for _ in 0..LOOKS_MAX {
+            if let Some(view) = self.published_view()? {
+                return Ok(view);
+            }
+            match self.examined_view() {
+                Err(Error::Storage(error)) if error.is_not_found() => {}
+                view => return view,
+            }
         }
+        self.examined_view()
+    }
+
+    /// Looks at what a view covers, and again where files were removed or replaced since: then at
+    /// those that are there now, up to the view's end.
+    ///
+    /// # Errors
+    /// Those of the last look.
+    pub(super) fn steadily<T>(
+        &self,
+        view: &View,
+        mut look: impl FnMut(&View) -> Result<T>,
+    ) -> Result<T> {
+        let mut again: Option<View> = None;
+        for _ in 0..LOOKS_MAX {
+            let seen = again.as_ref().unwrap_or(view);
+            let error = match look(seen) {
+                Err(error) if error.may_be_overtaken() => error,
+                done => return done,
+            };
+            match self.narrowed(view)? {
+                now if now.has_files_of(seen) => return Err(error),
+                now => again = Some(now),
+            }
+        }
+        look(again.as_ref().unwrap_or(view))
+    }
+
+    /// The files as they are now, up to the end of a view.
+    fn narrowed(&self, view: &View) -> Result<View> {
+        guard(&self.reading).forget();
+        let shown = if self.is_exclusive() { guard(&self.shown).clone() } else { None };
+        let mut now = match shown {
+            // It may be that the writer has not shown yet what it did to the files.
+            Some(shown) => self.published_as(shown.state)?,
+            None => self.view()?,
+        };
+        now.state.end_offset = now.state.end_offset.min(view.state.end_offset);
+        now.is_narrowed = true;
+        Ok(now)
     }
 
     /// The log as the control file publishes it; `None` if there is none to trust.
@@ -270,7 +345,7 @@ impl PartitionLog {
     /// The view of a published state.
     fn published_as(&self, state: State) -> Result<View> {
         let Listed { segments, aborted, .. } = self.segments_of(&state)?;
-        Ok(View { state, segments, aborted, fault: None })
+        Ok(View::new(state, segments, aborted, None))
     }
 
     /// All below this is known to have been durable, by the checkpoint and by the control file.
@@ -332,7 +407,7 @@ impl PartitionLog {
             let fault =
                 (end < recovery_point).then_some(TailFault { segment: end, position: 0, fault });
             let (state, segments) = (State::fresh(end, 0, 0), Arc::default());
-            return Ok(View { state, segments, aborted: AbortedKnown::default(), fault });
+            return Ok(View::new(state, segments, AbortedKnown::default(), fault));
         };
         let last = self.segment(*last)?.log.metadata()?;
         if let Some((of, view)) = &guard(&self.reading).examined
@@ -361,8 +436,7 @@ impl PartitionLog {
         let is_whole = self.place.only_segment.is_none();
         let loss = examined.loss_of_durable(recovery_point).filter(|_| is_whole);
         let fault = loss.or(examined.fault);
-        let (segments, aborted) = (Arc::new(examined.segments), known.aborted);
-        let view = View { state, segments, aborted, fault };
+        let view = View::new(state, Arc::new(examined.segments), known.aborted, fault);
         guard(&self.reading).examined = Some((last, view.clone()));
         Ok(view)
     }

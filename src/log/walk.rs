@@ -39,7 +39,8 @@ pub(super) struct SegmentFacts {
 }
 
 impl SegmentFacts {
-    fn begin(base: Offset, position: u64) -> Self {
+    /// Of a segment without batches.
+    pub(super) fn begin(base: Offset, position: u64) -> Self {
         Self {
             base,
             end_offset: base,
@@ -57,8 +58,18 @@ impl SegmentFacts {
         }
     }
 
+    /// What `.index` must hold, as it stands there.
+    pub(super) fn index_bytes(&self) -> Vec<u8> {
+        self.offsets.iter().flat_map(|entry| entry.to_bytes()).collect()
+    }
+
+    /// What `.timeindex` must hold, as it stands there.
+    pub(super) fn time_index_bytes(&self) -> Vec<u8> {
+        self.times.iter().flat_map(|entry| entry.to_bytes()).collect()
+    }
+
     /// Adds the batch that follows; an error, and nothing changed, where its offsets can't follow.
-    fn add(
+    pub(super) fn add(
         &mut self,
         position: u64,
         batch: &Batch<'_>,
@@ -132,4 +143,22 @@ pub(super) fn walk_segment(
         }
     }
     Ok(facts)
+}
+
+/// What the indexes of a segment of these batches hold; `is_finished` where another follows it. A
+/// fault ends them.
+///
+/// # Errors
+/// As the file system says.
+pub fn index_entries(
+    file: &dyn File,
+    base: Offset,
+    index_interval_bytes: u64,
+    is_finished: bool,
+) -> Result<(Vec<OffsetEntry>, Vec<TimeEntry>)> {
+    let mut facts = walk_segment(file, base, 0, index_interval_bytes)?;
+    if is_finished {
+        facts.push_time();
+    }
+    Ok((facts.offsets, facts.times))
 }

@@ -23,7 +23,10 @@ impl Attributes {
     pub(super) const LOG_APPEND_TIME: u16 = 1 << 3;
     const TRANSACTIONAL: u16 = 1 << 4;
     pub(super) const CONTROL: u16 = 1 << 5;
-    const DELETE_HORIZON: u16 = 1 << 6;
+    pub(super) const DELETE_HORIZON: u16 = 1 << 6;
+    /// What a batch without records still says.
+    pub(super) const OF_EMPTY_BATCH: u16 =
+        Self::LOG_APPEND_TIME | Self::TRANSACTIONAL | Self::CONTROL;
 
     /// Attributes of a producer's batch.
     #[must_use]

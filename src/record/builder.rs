@@ -281,12 +281,12 @@ fn check_size(batch: &[u8], max: usize) -> Result<(), BuildError> {
 }
 
 #[inline]
-fn nullable_bytes(bytes: Option<&[u8]>) -> usize {
+pub(super) fn nullable_bytes(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| len_i64(bytes.len() as i64) + bytes.len())
 }
 
 #[inline]
-fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+pub(super) fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         None => put_i64(out, -1),
         Some(bytes) => {
@@ -297,7 +297,7 @@ fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 #[inline]
-fn headers_bytes(headers: &Headers<'_>) -> usize {
+pub(super) fn headers_bytes(headers: &Headers<'_>) -> usize {
     len_i64(headers.len() as i64)
         + match headers {
             Headers::Encoded { bytes, .. } => bytes.len(),
@@ -309,7 +309,7 @@ fn headers_bytes(headers: &Headers<'_>) -> usize {
 }
 
 #[inline]
-fn put_headers(out: &mut Vec<u8>, headers: &Headers<'_>) {
+pub(super) fn put_headers(out: &mut Vec<u8>, headers: &Headers<'_>) {
     put_i64(out, headers.len() as i64);
     match headers {
         Headers::Encoded { bytes, .. } => out.extend_from_slice(bytes),

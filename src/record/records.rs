@@ -61,6 +61,15 @@ impl<'a> Records<'a> {
         })
     }
 
+    /// The next record, with its bytes as they stand in the batch, its length before them.
+    #[inline]
+    pub fn next_with_bytes(&mut self) -> Option<Result<(Record<'a>, &'a [u8]), CorruptBatch>> {
+        let before = self.rest;
+        let record = self.next()?;
+        let bytes = before.len() - self.rest.len();
+        Some(record.map(|record| (record, &before[..bytes])))
+    }
+
     #[inline(always)]
     fn take(&mut self) -> Result<Record<'a>, &'static str> {
         let length = varint::take_i32(&mut self.rest).ok_or("its length is no varint")?;

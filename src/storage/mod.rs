@@ -268,6 +268,10 @@ pub trait File: Send + Sync + fmt::Debug {
     /// that a later sync finds less to do. Promises nothing; an error shows in that sync.
     fn start_writeback(&self, _position: u64, _len: u64) {}
 
+    /// Says that the content changed last at a time, in milliseconds since the epoch: of a file that
+    /// takes the place of another. Nothing depends on it.
+    fn set_modified(&self, _modified_ms: i64) {}
+
     /// Takes or converts this handle's lock on a range; `false` if another handle of any process
     /// has it and `wait` says not to wait. Locks end with the handle. They don't exclude threads
     /// that share the handle: [`LockTable`] does.

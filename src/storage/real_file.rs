@@ -111,6 +111,16 @@ impl File for RealFile {
         }
     }
 
+    fn set_modified(&self, modified_ms: i64) {
+        let time = fs::Timespec {
+            tv_sec: modified_ms.div_euclid(1000),
+            tv_nsec: modified_ms.rem_euclid(1000) * 1_000_000,
+        };
+        let times = fs::Timestamps { last_access: time, last_modification: time };
+        // Where it can't be set, the file is as old as it is.
+        let _ = fs::futimens(&self.descriptor, &times);
+    }
+
     fn lock(&self, range: LockRange, kind: LockKind, wait: Wait) -> Result<bool> {
         let action = if kind == LockKind::Shared { nix::libc::F_RDLCK } else { nix::libc::F_WRLCK };
         let request = lock_request(range, action);

@@ -25,9 +25,9 @@ use runnel::protocol::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment}
 use crate::support::{World, data};
 
 /// A coordinator, and the time that its callers say.
-struct Ground {
-    groups: Groups,
-    broker: Arc<Broker>,
+pub(crate) struct Ground {
+    pub(crate) groups: Groups,
+    pub(crate) broker: Arc<Broker>,
     now: Now,
 }
 
@@ -44,7 +44,7 @@ fn told<T>(receiver: &Receiver<T>) -> T {
 }
 
 impl Ground {
-    fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         let home = Home::open_path(path, Access::Write, true, "test").expect("opens");
         let clock = Arc::new(SystemClock);
         let broker = Arc::new(Broker::new(home, clock.clone()));
@@ -54,7 +54,7 @@ impl Ground {
         Self { groups, broker, now: START }
     }
 
-    fn make_topic(&self, name: &str) {
+    pub(crate) fn make_topic(&self, name: &str) {
         let name = TopicName::new(name).expect("a legal name");
         let new = NewTopic { name, partitions: 2, configs: std::collections::BTreeMap::new() };
         self.broker.create_topic(&new).expect("makes a topic");
@@ -69,7 +69,13 @@ impl Ground {
     }
 
     /// Commits of the first two partitions of a topic; gives their codes.
-    fn commit(&self, group: &str, topic: &str, offset: i64, more: OffsetCommitRequest) -> [i16; 2] {
+    pub(crate) fn commit(
+        &self,
+        group: &str,
+        topic: &str,
+        offset: i64,
+        more: OffsetCommitRequest,
+    ) -> [i16; 2] {
         let partition = |partition_index: i32| OffsetCommitRequestPartition {
             partition_index,
             committed_offset: offset + i64::from(partition_index),
@@ -91,7 +97,7 @@ impl Ground {
     }
 
     /// All offsets of a group: topic, partition, offset, metadata.
-    fn all_offsets(&self, group: &str) -> Vec<(String, i32, i64, String)> {
+    pub(crate) fn all_offsets(&self, group: &str) -> Vec<(String, i32, i64, String)> {
         let request = OffsetFetchRequest { group_id: group.to_owned(), ..Default::default() };
         let (waiting, reply) = slot();
         self.groups.fetch_offsets(7, request, self.now, reply);
@@ -109,7 +115,7 @@ impl Ground {
     }
 
     /// A group of one member in its first generation; gives the member's id.
-    fn one_member(&mut self, group: &str) -> String {
+    pub(crate) fn one_member(&mut self, group: &str) -> String {
         let protocol = JoinGroupRequestProtocol {
             name: "range".to_owned(),
             // Version 0, one topic: `orders`; no user data.
@@ -147,7 +153,7 @@ impl Ground {
         member_id
     }
 
-    fn states(&self) -> Vec<(String, String)> {
+    pub(crate) fn states(&self) -> Vec<(String, String)> {
         let listed = self.groups.list(&ListGroupsRequest::default(), self.now);
         listed.groups.into_iter().map(|group| (group.group_id, group.group_state)).collect()
     }
@@ -160,12 +166,17 @@ impl Ground {
     }
 }
 
-fn row(topic: &str, partition: i32, offset: i64, metadata: &str) -> (String, i32, i64, String) {
+pub(crate) fn row(
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    metadata: &str,
+) -> (String, i32, i64, String) {
     (topic.to_owned(), partition, offset, metadata.to_owned())
 }
 
 /// A commit of who is no member.
-fn alone() -> OffsetCommitRequest {
+pub(crate) fn alone() -> OffsetCommitRequest {
     OffsetCommitRequest::default()
 }
 

@@ -343,6 +343,7 @@ fn copy_of(segment: &Segment) -> Segment {
         log: segment.log.clone(),
         index: segment.index.clone(),
         time_index: segment.time_index.clone(),
+        opening: segment.opening,
     }
 }
 

@@ -23,6 +23,7 @@ fn open(home: &Path, partition: &str) -> PartitionLog {
     let owned = Owned {
         locks: LockTable::new(lock),
         partition_lock: LockRange::byte(100),
+        compaction_lock: LockRange::byte(101),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive: true,

@@ -2,12 +2,19 @@
 //! against a model and in the crash laboratory, and what a verification finds.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod group_commands;
 mod group_records;
 mod groups;
+mod inspect_repair;
 mod inspect_verify;
+mod kafka_load;
+mod log_compaction;
+mod log_compaction_crash;
 mod log_crash;
 mod log_ground;
 mod log_idempotent;

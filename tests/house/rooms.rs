@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("broker", &["model", "clock", "protocol", "record", "storage", "log"]),
     ("server", &["model", "clock", "protocol", "record", "storage", "log", "broker"]),
     ("cluster", &["model", "clock", "record", "storage", "log", "broker"]),
-    ("inspect", &["model", "clock", "record", "storage", "log"]),
+    ("inspect", &["model", "clock", "protocol", "record", "storage", "log"]),
     (
         "cli",
         &["model", "clock", "record", "storage", "log", "broker", "server", "cluster", "inspect"],

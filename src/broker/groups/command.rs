@@ -11,7 +11,7 @@
 //! What is on disk when a commit returns: the commit, durable. Who commits sees to it that the records
 //! before it are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::offsets::{Committed, Offsets};
@@ -20,7 +20,6 @@ use super::snapshot::{self, Snapshot};
 use super::store::{RecordBatch, Store, partition_of};
 use crate::broker::{self, Broker, TopicInfo};
 use crate::log::{self, PartitionLog, View};
-use crate::model::TopicPartition;
 use crate::protocol::group_records::{
     GroupMetadataValue, GroupRecordKey, OffsetCommitValue, group_of,
 };
@@ -148,7 +147,7 @@ impl GroupOffsets {
         let broker = Arc::clone(&self.store.broker);
         let storage = broker.home().storage();
         let Some(topic) = self.store.found()? else { return Ok(()) };
-        let snapshot = Snapshot::read(&**storage, topic.id, log, &view);
+        let snapshot = self.store.snapshot(log, &view);
         self.replay = Replay::after(snapshot.as_ref());
         let read_from = self.replay.end().max(view.log_start());
         let records = snapshot.iter().flat_map(Snapshot::records);
@@ -198,16 +197,12 @@ impl GroupOffsets {
         (!found.is_of_another(topic.id)).then(|| CommittedOffset::of(found))
     }
 
-    /// All that was committed: topic, partition and offset, in order.
+    /// All that was committed, by topic: partition and offset.
     #[must_use]
-    pub fn all(&self) -> Vec<(String, i32, CommittedOffset)> {
-        let topics = self.known.offsets.topics().flat_map(|(topic, partitions)| {
-            let one = move |(partition, committed): (&i32, &Committed)| {
-                (topic.to_owned(), *partition, CommittedOffset::of(committed))
-            };
-            partitions.iter().map(one)
-        });
-        topics.collect()
+    pub fn by_topic(&self) -> BTreeMap<String, Vec<(i32, CommittedOffset)>> {
+        let one = |(partition, it): (&i32, &Committed)| (*partition, CommittedOffset::of(it));
+        let topics = self.known.offsets.topics();
+        topics.map(|(topic, of)| (topic.to_owned(), of.iter().map(one).collect())).collect()
     }
 
     /// How many members the log tells of: those of a server that ran last.
@@ -286,9 +281,9 @@ impl GroupOffsets {
         };
         let group = &*self.known.group;
         for (topic, partitions) in self.known.offsets.topics() {
-            partitions.keys().for_each(|partition| {
-                add(GroupRecordKey::Offset { group, topic, partition: *partition })
-            });
+            for partition in partitions.keys().copied() {
+                add(GroupRecordKey::Offset { group, topic, partition });
+            }
         }
         if self.known.classic.is_some() {
             add(GroupRecordKey::Group { group });
@@ -307,13 +302,6 @@ impl GroupOffsets {
         let log = self.store.to_write(self.partition)?;
         self.log = Some(Arc::clone(&log));
         Ok(log)
-    }
-
-    /// Whether the topic of a commit is the one that is there now, by partition; to be told of.
-    #[must_use]
-    pub fn is_of_another_topic(&self, partition: &TopicPartition, topic: &TopicInfo) -> bool {
-        let found = self.known.offsets.get(&partition.topic, partition.partition);
-        found.is_some_and(|found| found.is_of_another(topic.id))
     }
 }
 

@@ -74,7 +74,7 @@ pub fn list_groups(broker: &Arc<Broker>) -> broker::Result<BTreeMap<String, List
             Err(log::Error::Gone) => continue,
             view => view.map_err(reading)?,
         };
-        let snapshot = Snapshot::read(&**broker.home().storage(), topic.id, &log, &view);
+        let snapshot = store.snapshot(&log, &view);
         let mut all = Compacted::default();
         let records = snapshot.iter().flat_map(Snapshot::records);
         records.for_each(|(offset, key, value)| all.take(offset, key, Some(value)));

@@ -11,6 +11,8 @@ use super::answer::Now;
 use super::classic::ClassicGroup;
 use super::group::Group;
 use super::offsets::Committed;
+use super::snapshot::Snapshot;
+use super::store::Store;
 use crate::log::{self, Cursor, Fault, PartitionLog};
 use crate::model::limits;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
@@ -22,16 +24,20 @@ const READ_BYTES: usize = 1 << 20;
 /// The groups of a partition, by id.
 pub(super) type ById = HashMap<Arc<str>, Group>;
 
-/// Reads all groups of a partition.
-pub(super) fn load(log: &PartitionLog, now: Now) -> log::Result<ById> {
+/// Reads all groups of a partition, from its snapshot on if there is one.
+pub(super) fn load(store: &Store, log: &PartitionLog, now: Now) -> log::Result<ById> {
     let view = match log.view() {
         // A partition's directory is made with its first record.
         Err(log::Error::Gone) => return Ok(ById::new()),
         view => view?,
     };
-    let mut cursor = Cursor::at(view.log_start());
     let mut scratch = Decompressor::new(limits::DECOMPRESSED_BYTES_MAX);
     let mut loading = Loading { groups: ById::new(), open: HashMap::new(), now };
+    let snapshot = store.snapshot(log, &view);
+    for (offset, key, value) in snapshot.iter().flat_map(Snapshot::records) {
+        loading.take(offset, key, Some(value));
+    }
+    let mut cursor = Cursor::at(snapshot.map_or(view.log_start(), |snapshot| snapshot.end));
     while let Some(chunk) = log.read(&view, &mut cursor, READ_BYTES)? {
         for batch in chunk.batches() {
             let taken = batch.check().and_then(|()| loading.take_batch(&batch, &mut scratch));

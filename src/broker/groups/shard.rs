@@ -113,7 +113,7 @@ impl<'a> Locked<'a> {
     fn load(&mut self) -> broker::Result<()> {
         let log = self.store.to_read(self.shard.partition)?;
         let groups = match &log {
-            Some(log) => load(log, self.now)
+            Some(log) => load(self.store, log, self.now)
                 .map_err(|error| broker::Error::of_log("read the groups of", log, error))?,
             None => ById::new(),
         };

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::broker::{self, Broker, GroupCommit, InternalTopic, TopicInfo};
-use crate::log::{self, PartitionLog};
+use crate::log::{self, PartitionLog, View};
 use crate::model::{Compression, TopicName};
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
 use crate::record::{BatchBuilder, Headers, Record};
 
 use super::failures::Failures;
+use super::snapshot::Snapshot;
 
 /// The topic of groups.
 const OFFSETS_TOPIC: InternalTopic = InternalTopic::ConsumerOffsets;
@@ -61,6 +62,12 @@ impl Store {
             return Ok(None);
         };
         self.broker.log(&topic, partition).map(Some)
+    }
+
+    /// A snapshot of a partition that is true of its log.
+    pub(super) fn snapshot(&self, log: &PartitionLog, view: &View) -> Option<Snapshot> {
+        let topic = self.found().ok().flatten()?;
+        Snapshot::read(&**self.broker.home().storage(), topic.id, log, view)
     }
 
     /// A partition to append to.

@@ -127,6 +127,11 @@ impl Owners {
         Ok(Self { group: group.to_owned(), locks, notes })
     }
 
+    /// The topics that members say they read.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().flat_map(|(note, _)| note.owns.keys().map(|topic| &**topic))
+    }
+
     /// Whether a member has a partition, and which, if it said so.
     ///
     /// # Errors

@@ -106,5 +106,5 @@ mod tests {
         assert_eq!(found, GOLDEN);
     }
 
-    const GOLDEN: [u64; 2] = [0, 0];
+    const GOLDEN: [u64; 2] = [0x3d63_8f68_caf6_0000, 0x39b0_d4e0_dafa_0000];
 }

@@ -149,28 +149,24 @@ fn standings<'c>(
     commits: &'c Commits<'_>,
 ) -> Result<Vec<Standing<'c>>, CommandError> {
     let mut standings: Vec<Standing<'_>> = Vec::new();
-    let mut last: Option<(String, Option<TopicInfo>)> = None;
-    for (topic, partition, committed) in commits.all() {
-        if last.as_ref().is_none_or(|(known, _)| *known != topic) {
-            let found = find_topic(cluster, &topic)?;
-            if let Some(found) = &found {
-                for partition in 0..found.partitions {
-                    standings.push(Standing {
-                        topic: topic.clone(),
-                        partition,
-                        committed: commits.committed(found, partition),
-                        behind: Some(commits.behind(found, partition)?),
-                        owner: commits.owner(found, partition)?,
-                    });
-                }
-            }
-            last = Some((topic.clone(), found));
+    for (topic, committed) in commits.by_topic() {
+        let found = find_topic(cluster, &topic)?;
+        let partitions = found.as_ref().map_or(0, |found| found.partitions);
+        for partition in 0..partitions {
+            let Some(found) = &found else { break };
+            standings.push(Standing {
+                topic: topic.clone(),
+                partition,
+                committed: commits.committed(found, partition),
+                behind: Some(commits.behind(found, partition)?),
+                owner: commits.owner(found, partition)?,
+            });
         }
-        let is_there = last.as_ref().and_then(|(_, found)| found.as_ref());
-        if is_there.is_none_or(|found| partition >= found.partitions) {
-            let committed = Some(committed);
-            standings.push(Standing { topic, partition, committed, behind: None, owner: None });
-        }
+        let gone = committed.into_iter().filter(|(partition, _)| *partition >= partitions);
+        standings.extend(gone.map(|(partition, committed)| {
+            let topic = topic.clone();
+            Standing { topic, partition, committed: Some(committed), behind: None, owner: None }
+        }));
     }
     Ok(standings)
 }
@@ -236,27 +232,27 @@ fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
     if !commits.is_known() {
         return Err(no_such_group(group));
     }
-    let all = commits.all();
-    let mut out = String::new();
-    for (topic, partition, committed) in &all {
-        let offset = committed.offset;
-        if args.json {
-            let object = serde_json::json!({
-                "group": group, "topic": topic, "partition": partition, "committed": offset, "to": null,
-            });
-            out.push_str(&format!("{object}\n"));
-        } else {
-            let mut line = String::new();
-            escape_for_terminal(&mut line, group.as_bytes());
-            out.push_str(&format!("{line} forgets {topic}-{partition} at {offset}\n"));
+    let (mut out, mut count) = (String::new(), 0);
+    for (topic, committed) in commits.by_topic() {
+        for (partition, CommittedOffset { offset, .. }) in committed {
+            count += 1;
+            if args.json {
+                let object = serde_json::json!({
+                    "group": group, "topic": topic, "partition": partition, "committed": offset, "to": null,
+                });
+                out.push_str(&format!("{object}\n"));
+            } else {
+                let topic = quoted(&topic);
+                out.push_str(&format!(
+                    "{} forgets {topic}-{partition} at {offset}\n",
+                    quoted(group)
+                ));
+            }
         }
     }
     print(out)?;
-    let question = format!(
-        "Delete group {} with {}?",
-        quoted(group),
-        counted(i64::try_from(all.len()).unwrap_or(i64::MAX), "committed offset")
-    );
+    let question =
+        format!("Delete group {} with {}?", quoted(group), counted(count, "committed offset"));
     if !args.yes && !confirmed("deleting a group", &question)? {
         return Err(CommandError::failed("nothing was deleted"));
     }

@@ -29,6 +29,7 @@ fn log(storage: &SimStorage) -> PartitionLog {
     let owned = Owned {
         locks: LockTable::new(storage.open("lock", Open::Create).expect("opens")),
         partition_lock: LockRange::byte(100),
+        compaction_lock: LockRange::byte(101),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive: false,

@@ -142,7 +142,7 @@ fn segments_that_are_cut_gone_or_swapped() {
         fs::remove_file(&copy.files(suffix)[1]).unwrap();
     }
     let found = copy.found();
-    let [(Severity::Note, path, None, Problem::Gap { .. })] = &found[..] else {
+    let [(Severity::Damage, path, None, Problem::Gap { .. })] = &found[..] else {
         panic!("{found:#?}");
     };
     assert_eq!(*path, name(&logs[2]));

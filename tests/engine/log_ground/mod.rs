@@ -59,6 +59,7 @@ fn open_as(storage: Arc<dyn Storage>, config: &TopicConfig, exclusive: bool) -> 
     let owned = Owned {
         locks: LockTable::new(lock_file),
         partition_lock: LockRange::byte(100),
+        compaction_lock: LockRange::byte(101),
         checkpoint_lock: LockRange::byte(2),
         cut_dir: "cut".to_owned(),
         exclusive,

@@ -13,7 +13,7 @@ use crate::model::{Offset, TopicPartition, Uuid};
 /// Where progress is noted.
 #[derive(Debug)]
 pub(super) enum Keeping<'c> {
-    Group(GroupMember<'c>),
+    Group(Box<GroupMember<'c>>),
     File(CursorFile),
 }
 
@@ -40,7 +40,7 @@ pub(super) fn open(plan: &Plan, context: &Context) -> Result<Option<Cluster>, Co
 impl<'c> Keeping<'c> {
     pub(super) fn begin(plan: &Plan, cluster: Option<&'c Cluster>) -> Result<Self, CommandError> {
         Ok(match (&plan.group, &plan.cursor_file, cluster) {
-            (Some(group), _, Some(cluster)) => Self::Group(cluster.join_group(group)?),
+            (Some(group), _, Some(cluster)) => Self::Group(Box::new(cluster.join_group(group)?)),
             (_, Some(path), _) => Self::File(CursorFile::open(path)?),
             _ => return Err(CommandError::usage("nowhere to keep progress")),
         })

@@ -18,7 +18,7 @@ use crate::cli::output::{Formatter, Output};
 use crate::cli::partition_list::parse_partitions;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
-use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange};
+use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange, TopicInfo};
 use crate::model::{IsolationLevel, Offset, TopicName};
 
 /// What a topic argument names.
@@ -188,9 +188,19 @@ impl Plan {
         let topic = cluster.topic(name)?;
         let all: Vec<_> = (0..topic.partitions).collect();
         for partition in self.partitions.as_ref().unwrap_or(&all) {
-            readers.push(cluster.reader(&topic, *partition)?.with_isolation(self.isolation));
+            readers.push(self.reader(cluster, &topic, *partition)?);
         }
         Ok(())
+    }
+
+    /// A reader of a partition that sees what is wanted.
+    pub(super) fn reader(
+        &self,
+        cluster: &Cluster,
+        topic: &TopicInfo,
+        partition: i32,
+    ) -> Result<PartitionReader, Error> {
+        Ok(cluster.reader(topic, partition)?.with_isolation(self.isolation))
     }
 
     pub(super) fn open_paths(

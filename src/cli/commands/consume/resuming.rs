@@ -140,7 +140,7 @@ impl Run<'_> {
             if self.numbers.contains_key(&named) {
                 continue;
             }
-            let reader = cluster.reader(topic, partition)?;
+            let reader = self.plan.reader(cluster, topic, partition)?;
             let limit = self.plan.stop(&reader)?;
             let mut part = Part::new(reader, topic.id, limit);
             part.is_late = !is_first;

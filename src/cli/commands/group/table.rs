@@ -91,7 +91,7 @@ pub(super) fn write_standings(
         let number = |number: Option<i64>| number.map_or("-".to_owned(), with_separators);
         let behind = standing.behind;
         let mut row = vec![
-            standing.topic.clone(),
+            quoted(&standing.topic),
             standing.partition.to_string(),
             number(standing.committed.as_ref().map(|committed| committed.offset)),
             number(behind.map(|behind| behind.end.0)),

@@ -1,0 +1,329 @@
+//! Compaction: of each key only the last record stays.
+//!
+//! A round goes through the log twice. The first pass notes the last offset of each key in the dirty
+//! part, in [memory that is bounded](offset_map); if that is full, the round ends there and another
+//! goes on. The second copies [what stays](record_filter) of all segments up to there, neighbours
+//! [together](groups), into [new ones](cleaned) that take the [place of the old](swap), group by group.
+//! Then the checkpoint says how far compaction has come; a round that stops before that is done again,
+//! and nothing changes by that.
+//!
+//! Memory is the map, and a few batches. The log is locked only while a new segment takes its place:
+//! appends go on meanwhile, and so does retention. So each group is looked at again under the lock, and
+//! given up if it is not the same any more. One compaction of a partition at a time, by a lock of its
+//! own, which is taken first.
+//!
+//! Offsets never change. What a call leaves on disk: every group that was replaced is so durably, and
+//! whatever a stop leaves half way, [`swap`] tells how it is made whole.
+//!
+//! Source: Kafka's `LogCleaner` and `Cleaner`.
+
+mod cleaned;
+mod dirtiness;
+mod groups;
+mod offset_map;
+mod passes;
+mod record_filter;
+pub(super) mod swap;
+mod transactions;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+pub use dirtiness::Dirtiness;
+
+use self::cleaned::{CleanedSegment, Finished};
+use self::groups::{Source, grouped};
+use self::offset_map::OffsetMap;
+use self::passes::{Pass, Progress, copy_group, fill_map, is_overtaken};
+use self::record_filter::{LastOfProducer, RecordFilter};
+use self::transactions::Transactions;
+use super::error::Result;
+use super::leftovers::finish_replacements;
+use super::partition::{Owned, PartitionLog, Place};
+use super::view::View;
+use super::writer::{Writer, bytes_of};
+use crate::model::{Offset, TopicConfig};
+use crate::storage::{LockKind, Wait};
+
+/// How to compact.
+#[derive(Debug, Clone, Copy)]
+pub struct Compaction {
+    /// Bytes that the map of keys may take.
+    pub map_bytes_max: usize,
+    /// Whatever can be compacted is, though little of it is dirty; a new segment is begun first, since
+    /// the active one can't be.
+    pub is_forced: bool,
+}
+
+/// How a compaction ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompactionEnd {
+    /// It was not time, or there was nothing to compact.
+    NotDue,
+    /// Another compaction of the partition is under way.
+    Busy,
+    /// What was to be compacted was removed or replaced meanwhile. What was done before stays.
+    Overtaken,
+    /// It was told to stop. What was done before stays.
+    Stopped,
+    /// The log is compacted.
+    Done(Compacted),
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compacted {
+    /// Segments that it went through.
+    pub segments_before: u64,
+    /// Segments that are there in their place.
+    pub segments_after: u64,
+    /// Bytes of their batches.
+    pub bytes_before: u64,
+    /// Bytes that are left.
+    pub bytes_after: u64,
+    /// Records in them.
+    pub records_before: u64,
+    /// Records that are left.
+    pub records_after: u64,
+    /// Rounds that it took: more than one where the keys do not fit into the map.
+    pub rounds: u64,
+}
+
+impl Compacted {
+    /// What this round and the next have come to: that one goes through what this one has left, and more.
+    const fn then(self, next: Self) -> Self {
+        Self {
+            segments_before: self.segments_before
+                + next.segments_before.saturating_sub(self.segments_after),
+            bytes_before: self.bytes_before + next.bytes_before.saturating_sub(self.bytes_after),
+            records_before: self.records_before
+                + next.records_before.saturating_sub(self.records_after),
+            rounds: self.rounds + next.rounds,
+            ..next
+        }
+    }
+}
+
+/// A round that went to its end.
+struct Round {
+    compacted: Compacted,
+    /// There were more keys than fit into the map.
+    is_partial: bool,
+}
+
+impl PartitionLog {
+    /// Compacts the log if it is time, by the topic's configs; whether its `cleanup.policy` says so
+    /// is the caller's to know. `progress` is told how many bytes were read since it was called last,
+    /// of all that [`Dirtiness`] counts once, and of the dirty ones twice; it says whether to go on.
+    ///
+    /// # Errors
+    /// As for [`PartitionLog::append`]; [`super::Error::Corrupt`] where damage is met, which stays as
+    /// it is. The log can be read and appended to as before.
+    pub fn compact(
+        &self,
+        how: &Compaction,
+        now_ms: i64,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<CompactionEnd> {
+        let place = self.place();
+        let owned = place.owned.as_ref().expect("a log is written only through a place to write");
+        if !how.is_forced && !self.dirtiness(now_ms)?.is_due(&self.config()) {
+            return Ok(CompactionEnd::NotDue);
+        }
+        let locked = owned.locks.acquire(owned.compaction_lock, LockKind::Exclusive, Wait::No)?;
+        let Some(_one_at_a_time) = locked else {
+            return Ok(CompactionEnd::Busy);
+        };
+        let last_of_producers = self.prepare_compaction(how, now_ms)?;
+        let mut done: Option<Compacted> = None;
+        loop {
+            let round = self.round(owned, how, last_of_producers.clone(), now_ms, progress);
+            match round.or_else(|error| {
+                if is_overtaken(&error) { Ok(Err(CompactionEnd::Overtaken)) } else { Err(error) }
+            })? {
+                Ok(Round { compacted, is_partial }) => {
+                    let all = done.map_or(compacted, |before| before.then(compacted));
+                    if !is_partial {
+                        return Ok(CompactionEnd::Done(all));
+                    }
+                    done = Some(all);
+                }
+                Err(CompactionEnd::NotDue) => {
+                    return Ok(done.map_or(CompactionEnd::NotDue, CompactionEnd::Done));
+                }
+                Err(end) => return Ok(end),
+            }
+        }
+    }
+
+    /// Makes whole what an earlier compaction left half way, begins a new segment if that is wanted,
+    /// and gives the last batch of each producer.
+    fn prepare_compaction(
+        &self,
+        how: &Compaction,
+        now_ms: i64,
+    ) -> Result<HashMap<i64, LastOfProducer>> {
+        let config = self.config();
+        self.with_writer(now_ms, |place, owned, writer| {
+            let interval = bytes_of(config.index_interval_bytes);
+            if finish_replacements(&*place.storage, &place.dir, interval)? {
+                writer.begin_generation()?;
+            }
+            if how.is_forced && writer.state.end_position > 0 {
+                writer.roll(place, owned, &config, now_ms)?;
+            }
+            if !writer.state.has_producers {
+                return Ok(HashMap::new());
+            }
+            let producers = writer.producers(place, now_ms)?;
+            let last_of = |(id, producer): (i64, &super::producers::Producer)| {
+                let last = match producer.last() {
+                    Some(batch) => LastOfProducer::Batch(batch.last_offset),
+                    None => LastOfProducer::Marker(producer.epoch),
+                };
+                (id, last)
+            };
+            Ok(producers.entries().into_iter().map(last_of).collect())
+        })
+    }
+
+    fn round(
+        &self,
+        owned: &Owned,
+        how: &Compaction,
+        last_of_producers: HashMap<i64, LastOfProducer>,
+        now_ms: i64,
+        progress: Progress<'_>,
+    ) -> Result<std::result::Result<Round, CompactionEnd>> {
+        let (place, config, view) = (self.place(), self.config(), self.view()?);
+        let dirtiness = self.dirtiness_of(&view, now_ms)?;
+        if dirtiness.dirty_bytes == 0 {
+            return Ok(Err(CompactionEnd::NotDue));
+        }
+        let (from, end) = (dirtiness.first_dirty, dirtiness.first_uncleanable);
+        let mut sources = sources_of(place, &view, end)?;
+        let mut map = OffsetMap::new(how.map_bytes_max);
+        let aborted = Transactions::new(self.aborted_transactions(&view, from, end)?);
+        let max_bytes = config.max_message_bytes;
+        let pass = fill_map(place, &sources, from, &mut map, aborted, max_bytes, progress)?;
+        let end = match pass {
+            Pass::Stopped => return Ok(Err(CompactionEnd::Stopped)),
+            Pass::Whole => {
+                map.pass_to(end.0 - 1);
+                end
+            }
+            Pass::Full => Offset(map.latest() + 1),
+        };
+        sources.retain(|source| source.base < end);
+        let first = sources.first().map_or(end, |source| source.base);
+        let aborted = self.aborted_transactions(&view, first, dirtiness.first_uncleanable)?;
+        let transactions = Transactions::new(aborted);
+        let mut filter = RecordFilter::new(&map, &config, transactions, last_of_producers, now_ms);
+        let compacted = match self.copy_all(&sources, &config, &mut filter, now_ms, progress)? {
+            Ok(compacted) => compacted,
+            Err(ended) => return Ok(Err(ended)),
+        };
+        place.store_cleaner_offset(owned, end)?;
+        Ok(Ok(Round { compacted, is_partial: pass == Pass::Full }))
+    }
+
+    /// The second pass, group by group.
+    fn copy_all(
+        &self,
+        sources: &[Source],
+        config: &TopicConfig,
+        filter: &mut RecordFilter<'_>,
+        now_ms: i64,
+        progress: Progress<'_>,
+    ) -> Result<std::result::Result<Compacted, CompactionEnd>> {
+        let place = self.place();
+        let mut compacted = Compacted { rounds: 1, ..Compacted::default() };
+        let groups = grouped(sources, config);
+        for (number, group) in groups.iter().enumerate() {
+            let is_last = number + 1 == groups.len();
+            let (base, interval) = (group[0].base, bytes_of(config.index_interval_bytes));
+            let counted = filter.counts;
+            filter.has_changed = false;
+            let mut cleaned = CleanedSegment::create(place, base, interval)?;
+            let copied = copy_group(place, group, is_last, filter, &mut cleaned, progress);
+            let aborted = filter.transactions.take_indexed();
+            let modified_ms = group.last().map_or(0, |source| source.modified_ms);
+            let finished = match copied {
+                Ok(Pass::Stopped) => Err(Ok(CompactionEnd::Stopped)),
+                Ok(_) if is_as_it_was(group, filter) => Ok(None),
+                Ok(_) => cleaned.finish(&aborted, modified_ms).map(Some).map_err(Err),
+                Err(error) => Err(Err(error)),
+            };
+            if !matches!(finished, Ok(Some(_))) {
+                // What can't be removed now the next compaction removes.
+                let _ = cleaned::remove(place, base);
+            }
+            let replaced = match finished {
+                Ok(None) => Ok(group[0].bytes),
+                Ok(Some(finished)) => self.replace(group, &finished, now_ms)?,
+                Err(ended) => Err(ended?),
+            };
+            match replaced {
+                Ok(bytes_after) => {
+                    compacted.segments_before += group.len() as u64;
+                    compacted.segments_after += 1;
+                    compacted.bytes_before += group.iter().map(|source| source.bytes).sum::<u64>();
+                    compacted.bytes_after += bytes_after;
+                    compacted.records_before += filter.counts.before - counted.before;
+                    compacted.records_after += filter.counts.after - counted.after;
+                }
+                Err(ended) => return Ok(Err(ended)),
+            }
+        }
+        Ok(Ok(compacted))
+    }
+
+    /// Puts a finished segment in the place of those that it was made from, unless they are not what
+    /// they were any more. Gives its bytes.
+    fn replace(
+        &self,
+        group: &[Source],
+        finished: &Finished,
+        now_ms: i64,
+    ) -> Result<std::result::Result<u64, CompactionEnd>> {
+        self.with_writer(now_ms, |place, _, writer| {
+            let mut is_same = finished.is_there(place)?;
+            for source in group {
+                is_same &= source.is_there(place)?;
+            }
+            if !is_same {
+                cleaned::remove(place, finished.base)?;
+                return Ok(Err(CompactionEnd::Overtaken));
+            }
+            let (storage, dir, bases) = (&*place.storage, place.dir.as_str(), [finished.base]);
+            let end = group.last().map_or(finished.base, |source| source.next_base);
+            swap::promote(storage, dir, finished.base)?;
+            swap::install(storage, dir, &bases)?;
+            writer.begin_generation()?;
+            swap::remove_replaced(storage, dir, &bases, end)?;
+            swap::forget_swaps(storage, dir, &bases)?;
+            Ok(Ok(finished.bytes))
+        })
+    }
+}
+
+impl Writer {
+    /// Publishes that segments were replaced.
+    fn begin_generation(&mut self) -> Result<()> {
+        self.state.generation += 1;
+        self.publish()
+    }
+}
+
+/// Whether nothing is to be replaced: what a segment came to is the segment.
+fn is_as_it_was(group: &[Source], filter: &RecordFilter<'_>) -> bool {
+    !filter.has_changed && group.len() == 1 && !group[0].has_txn_index
+}
+
+/// The segments of a view before an offset that one begins at.
+fn sources_of(place: &Place, view: &View, end: Offset) -> Result<Vec<Source>> {
+    let bases = view.segments();
+    let pairs = bases.iter().zip(bases.iter().skip(1));
+    let cleanable = pairs.filter(|(base, _)| **base < end);
+    cleanable.map(|(base, next)| Source::find(place, *base, *next)).collect()
+}

@@ -1,0 +1,310 @@
+//! Groups as commands keep them: read and written by the server's coordinator too, found again by a
+//! snapshot, and never ahead of what a crash of the machine leaves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use runnel::broker::{
+    Access, Broker, Error, GroupOffsets, Home, NewTopic, Result, TopicInfo, list_groups,
+};
+use runnel::clock::SystemClock;
+use runnel::model::{Compression, Offset, TopicName};
+use runnel::record::{BatchBuilder, Headers, Record};
+use runnel::storage::sim::{Fault, Loss, SimStorage};
+
+use crate::groups::{Ground, alone, row};
+use crate::support::World;
+
+const NOW_MS: i64 = 1_790_000_000_000;
+
+fn broker_at(path: &Path, access: Access) -> Arc<Broker> {
+    let home = Home::open_path(path, access, true, "test").expect("opens");
+    Arc::new(Broker::new(home, Arc::new(SystemClock)))
+}
+
+fn topic(broker: &Broker, name: &str) -> TopicInfo {
+    broker.topic(&TopicName::new(name).expect("a name")).expect("is there")
+}
+
+fn offset(group: &GroupOffsets, topic: &TopicInfo, partition: i32) -> Option<i64> {
+    group.committed(topic, partition).map(|committed| committed.offset)
+}
+
+#[test]
+fn the_coordinator_and_commands_read_each_other() {
+    let world = World::new();
+    let ground = Ground::open(&world.dir());
+    ground.make_topic("orders");
+    assert_eq!(ground.commit("g", "orders", 5, alone()), [0, 0]);
+    drop(ground);
+    let broker = broker_at(&world.dir(), Access::Write);
+    let orders = topic(&broker, "orders");
+    let mut group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
+    assert_eq!([0, 1].map(|it| offset(&group, &orders, it)), [Some(5), Some(6)]);
+    group.commit(&[(&orders, 1, 9, 4)], NOW_MS).expect("commits");
+    // Another command sees it at once, and so does this one.
+    let other = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
+    for group in [&group, &other] {
+        let found = group.committed(&orders, 1).expect("is there");
+        assert_eq!((found.offset, found.leader_epoch, found.commit_ms), (9, 4, NOW_MS));
+    }
+    drop((group, other, broker));
+    let ground = Ground::open(&world.dir());
+    assert_eq!(ground.all_offsets("g"), [row("orders", 0, 5, "at 5"), row("orders", 1, 9, "")]);
+    assert_eq!(ground.states(), [("g".to_owned(), "Empty".to_owned())]);
+}
+
+/// The members of a server that is gone can't go on where they stood once a command has committed.
+#[test]
+fn members_of_a_server_that_is_gone_are_put_out() {
+    let world = World::new();
+    let mut ground = Ground::open(&world.dir());
+    ground.make_topic("orders");
+    let member_id = ground.one_member("g");
+    drop(ground);
+    let broker = broker_at(&world.dir(), Access::Write);
+    let orders = topic(&broker, "orders");
+    let mut group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
+    assert_eq!(group.recorded_members(), 1);
+    group.commit(&[(&orders, 0, 3, 0)], NOW_MS).expect("commits");
+    assert_eq!(group.recorded_members(), 0);
+    let listed = list_groups(&broker).expect("lists").remove("g").expect("is there");
+    assert_eq!((&*listed.protocol_type, listed.recorded_members), ("consumer", 0));
+    drop((group, broker));
+    let ground = Ground::open(&world.dir());
+    assert_eq!(ground.states(), [("g".to_owned(), "Empty".to_owned())]);
+    let of_it = runnel::protocol::offset_commit::OffsetCommitRequest {
+        generation_id_or_member_epoch: 1,
+        member_id,
+        ..Default::default()
+    };
+    let unknown = runnel::protocol::ErrorCode::UnknownMemberId.code();
+    assert_eq!(ground.commit("g", "orders", 1, of_it), [unknown; 2]);
+    assert_eq!(ground.all_offsets("g"), [row("orders", 0, 3, "")]);
+}
+
+#[test]
+fn a_deleted_group_is_gone_for_the_coordinator_too() {
+    let world = World::new();
+    let mut ground = Ground::open(&world.dir());
+    ground.make_topic("orders");
+    ground.one_member("g");
+    assert_eq!(ground.commit("other", "orders", 5, alone()), [0, 0]);
+    drop(ground);
+    let broker = broker_at(&world.dir(), Access::Write);
+    let mut group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
+    assert!(group.is_known());
+    group.delete(NOW_MS).expect("deletes");
+    assert!(!group.is_known());
+    drop((group, broker));
+    let ground = Ground::open(&world.dir());
+    assert_eq!(ground.states(), [("other".to_owned(), "Empty".to_owned())]);
+}
+
+/// Commits many times in three groups that lie in one partition.
+fn commit_many(broker: &Arc<Broker>, orders: &TopicInfo, groups: &[String], rounds: i64) {
+    for (number, group) in groups.iter().enumerate() {
+        let mut group = GroupOffsets::open(Arc::clone(broker), group).expect("opens");
+        let commits = |round: i64| {
+            let offset = round * 10 + number as i64;
+            (0..2).map(move |partition| (partition, offset))
+        };
+        let all: Vec<_> = (0..rounds)
+            .flat_map(commits)
+            .map(|(partition, offset)| (orders, partition, offset, 0))
+            .collect();
+        group.commit(&all, NOW_MS).expect("commits");
+    }
+}
+
+/// Ids of groups in one partition of `__consumer_offsets`: those whose Java hash is the same.
+fn colliding_groups() -> Vec<String> {
+    ["AaAa", "BBBB", "AaBB"].map(str::to_owned).into()
+}
+
+#[test]
+fn a_snapshot_saves_the_reading_and_is_only_a_cache() {
+    let world = World::new();
+    let broker = broker_at(&world.dir(), Access::Write);
+    let new = NewTopic {
+        name: TopicName::new("orders").expect("a name"),
+        partitions: 2,
+        configs: BTreeMap::new(),
+    };
+    let orders = broker.create_topic(&new).expect("is made");
+    let groups = colliding_groups();
+    commit_many(&broker, &orders, &groups, 5_000);
+    let snapshots = || -> Vec<_> {
+        let entries = std::fs::read_dir(world.dir().join("state/offsets"));
+        entries.map(|all| all.map(|it| it.expect("an entry").path()).collect()).unwrap_or_default()
+    };
+    let check = |broker: &Arc<Broker>, rounds: i64, why: &str| {
+        for (number, group) in groups.iter().enumerate() {
+            let group = GroupOffsets::open(Arc::clone(broker), group).expect("opens");
+            let expected = Some((rounds - 1) * 10 + number as i64);
+            assert_eq!([0, 1].map(|it| offset(&group, &orders, it)), [expected; 2], "{why}");
+        }
+        assert_eq!(list_groups(broker).expect("lists").len(), 3, "{why}");
+    };
+    check(&broker, 5_000, "the first time");
+    let path = snapshots().pop().expect("one was taken");
+    let taken = std::fs::read(&path).expect("reads");
+    check(&broker, 5_000, "by the snapshot");
+    commit_many(&broker, &orders, &groups, 10);
+    check(&broker, 10, "by the snapshot and what follows it");
+    assert_eq!(std::fs::read(&path).expect("reads"), taken, "little follows it");
+    drop(broker);
+    // Whoever reads only, and a server, use it as well; nobody minds a bad one.
+    let mut last_byte = taken.clone();
+    *last_byte.last_mut().expect("some bytes") ^= 1;
+    for (bytes, why) in [
+        (&taken[..], "as it was"),
+        (&taken[..taken.len() - 1], "cut"),
+        (&last_byte, "changed"),
+        (&[][..], "empty"),
+    ] {
+        std::fs::write(&path, bytes).expect("writes");
+        check(&broker_at(&world.dir(), Access::Read), 10, why);
+        let ground = Ground::open(&world.dir());
+        assert_eq!(ground.all_offsets("AaAa").len(), 2, "{why}");
+        assert_eq!(ground.all_offsets("BBBB")[0].2, 91, "{why}");
+    }
+    std::fs::remove_dir_all(world.dir().join("state")).expect("may be removed at any time");
+    check(&broker_at(&world.dir(), Access::Write), 10, "removed");
+}
+
+/// One that is of a log that is not there any more.
+#[test]
+fn a_snapshot_of_another_log_is_none() {
+    let world = World::new();
+    let commit = |rounds: i64| {
+        let broker = broker_at(&world.dir(), Access::Write);
+        let name = TopicName::new("orders").expect("a name");
+        let new = NewTopic { name: name.clone(), partitions: 2, configs: BTreeMap::new() };
+        let orders = broker.topic(&name).or_else(|_| broker.create_topic(&new)).expect("is there");
+        commit_many(&broker, &orders, &colliding_groups(), rounds);
+        let group = GroupOffsets::open(Arc::clone(&broker), "AaAa").expect("opens");
+        offset(&group, &orders, 0)
+    };
+    assert_eq!(commit(5_000), Some(49_990));
+    let state = world.dir().join("state/offsets");
+    let path = std::fs::read_dir(&state).expect("a directory").next().expect("one").expect("it");
+    let bytes = std::fs::read(path.path()).expect("reads");
+    // The log is another: as short as it was before most of that was committed.
+    std::fs::remove_dir_all(world.dir().join("run/p")).expect("removes");
+    for entry in std::fs::read_dir(world.dir().join("log")).expect("lists").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("__consumer_offsets-") {
+            let log = entry.path().join("00000000000000000000.log");
+            std::fs::write(log, b"").expect("cuts");
+        }
+    }
+    for checkpoint in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"] {
+        let _ = std::fs::remove_file(world.dir().join("log").join(checkpoint));
+    }
+    std::fs::write(path.path(), bytes).expect("writes");
+    assert_eq!(commit(1), Some(0));
+}
+
+fn values(count: usize) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(Compression::None, None);
+    for number in 0..count {
+        let value = format!("value {number}");
+        builder.push(&Record {
+            offset: 0,
+            timestamp: NOW_MS,
+            key: None,
+            value: Some(value.as_bytes()),
+            headers: Headers::NONE,
+        });
+    }
+    builder.finish().expect("records").to_vec()
+}
+
+/// What a member makes durable before it commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// What it has read.
+    Usual,
+    /// Nothing: the test must notice.
+    None,
+}
+
+/// A writer that does not sync, a member that reads and commits, and a machine that stops at each
+/// of their operations: what is committed is never past what is left, and what was acknowledged
+/// stays.
+#[test]
+fn a_commit_is_never_ahead_of_the_log() {
+    assert_eq!(stop_everywhere(Care::Usual), Vec::<String>::new());
+    let found = stop_everywhere(Care::None);
+    assert!(!found.is_empty(), "a careless member goes unnoticed");
+}
+
+/// Stops the machine at each operation in turn; gives what was wrong then.
+fn stop_everywhere(care: Care) -> Vec<String> {
+    let world = SimStorage::seeded(1);
+    assert_eq!(write_and_commit(&world, care), 12);
+    let mut found = Vec::new();
+    for stop in 0..world.operations() {
+        for loss in [Loss::Everything, Loss::Random(stop)] {
+            let world = SimStorage::seeded(stop);
+            world.fail_at(stop, Fault::MachineCrash(loss));
+            let acknowledged = write_and_commit(&world, care);
+            world.clear_faults();
+            let wrong = check_after(&world, acknowledged);
+            found.extend(wrong.map(|wrong| format!("stopped at {stop}, {loss:?}: {wrong}")));
+        }
+    }
+    found
+}
+
+fn check_after(world: &SimStorage, acknowledged: i64) -> Option<String> {
+    let broker = broker_in(world).expect("opens");
+    let name = TopicName::new("orders").expect("a name");
+    let Ok(orders) = broker.topic(&name) else {
+        return (acknowledged > 0).then(|| "the topic is gone".to_owned());
+    };
+    let log = broker.log(&orders, 0).expect("a log");
+    log.open_to_append(NOW_MS).expect("opens");
+    let end = log.view().expect("a view").end().0;
+    let group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
+    let committed = offset(&group, &orders, 0).unwrap_or(0);
+    let is_right = committed <= end && committed >= acknowledged;
+    (!is_right).then(|| format!("{committed} is committed, of {end}; {acknowledged} was told"))
+}
+
+/// The engine in a process of its own.
+fn broker_in(world: &SimStorage) -> Result<Arc<Broker>> {
+    let home = Home::open(Arc::new(world.process()), Access::Write, "test")?;
+    Ok(Arc::new(Broker::new(home, Arc::new(SystemClock))))
+}
+
+/// Two processes write and commit in turn, until the machine stops; gives the last commit that was
+/// acknowledged.
+fn write_and_commit(world: &SimStorage, care: Care) -> i64 {
+    let mut acknowledged = 0;
+    // An error is the machine's stop.
+    let _ = try_to_write_and_commit(world, care, &mut acknowledged);
+    acknowledged
+}
+
+fn try_to_write_and_commit(world: &SimStorage, care: Care, acknowledged: &mut i64) -> Result<()> {
+    let (writer, member) = (broker_in(world)?, broker_in(world)?);
+    let name = TopicName::new("orders").expect("a name");
+    let new = NewTopic { name, partitions: 1, configs: BTreeMap::new() };
+    let orders = writer.create_topic(&new)?;
+    let (written, read) = (writer.log(&orders, 0)?, member.log(&orders, 0)?);
+    let mut group = GroupOffsets::open(Arc::clone(&member), "g")?;
+    for round in 1..=4 {
+        writer.append(&written, &mut values(3))?;
+        if care == Care::Usual {
+            read.make_durable(Offset(round * 3), NOW_MS).map_err(|source| {
+                let partition = read.partition().clone();
+                Error::Log { action: "sync", partition, source }
+            })?;
+        }
+        group.commit(&[(&orders, 0, round * 3, 0)], NOW_MS)?;
+        *acknowledged = round * 3;
+    }
+    Ok(())
+}
