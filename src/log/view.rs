@@ -69,6 +69,12 @@ impl View {
         self.state.leader_epoch
     }
 
+    /// Everything below was made durable, as far as was published.
+    #[must_use]
+    pub const fn synced(&self) -> Offset {
+        Offset(self.state.recovery_point)
+    }
+
     /// Base offsets of the segments, in order.
     #[must_use]
     pub fn segments(&self) -> &[Offset] {
