@@ -1,6 +1,8 @@
 //! Transactions: what bounds readers of committed records, what they leave out, and what of that
 //! is found again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::log::names::TXN_INDEX;
 use crate::log::{EndMarker, TransactionVersion};
@@ -156,6 +158,46 @@ fn an_index_that_a_person_removed_is_made_anew() {
     storage.remove_file(&path(0, TXN_INDEX)).expect("removes");
     log(&storage).open_to_append(0).expect("opens");
     assert_eq!(seen(&reader).2, expected);
+}
+
+/// Whoever waits for committed records hears of the marker, which is all that he waits for.
+#[test]
+fn a_marker_wakes_who_listens() {
+    struct Flag(AtomicBool);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let storage = laboratory();
+    for log in [log(&storage), owner(&storage)] {
+        let epoch = i64::from(log.place().owned.as_ref().is_some_and(|owned| owned.exclusive));
+        log.append_verified(&mut sent(epoch, 0, 0), 0).expect("begins");
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let _listener = log.listen(&Arc::clone(&flag).into());
+        end(&log, epoch, Outcome::Commit);
+        assert!(flag.0.load(Ordering::Relaxed));
+    }
+}
+
+/// What a view says of a log without aborted transactions is all that is needed of it.
+#[test]
+fn that_nothing_was_aborted_costs_no_look_at_a_file() {
+    let storage = laboratory();
+    let writer = log(&storage);
+    for number in 0..30 {
+        append(&writer, &[&format!("value {number}")], 10);
+        writer.append_verified(&mut sent(number, 0, 0), 0).expect("begins");
+        end(&writer, number, Outcome::Commit);
+    }
+    let reader = log(&storage);
+    let view = reader.view().expect("a view");
+    assert!(view.segments().len() > 2 && !view.may_have_aborted());
+    for entry in storage.list(DIR).expect("lists") {
+        storage.remove_file(&format!("{DIR}/{}", entry.name)).expect("removes");
+    }
+    let aborted = reader.aborted_transactions(&view, Offset(0), view.end());
+    assert_eq!(aborted.expect("nothing is read"), []);
 }
 
 #[test]
