@@ -15,7 +15,7 @@ use runnel::cli::input::{AlwaysReady, Input, InputOptions, InputReader, Step};
 use runnel::cli::output::{Formatter, Output, OutputRecord};
 
 use runnel::cluster::{Access, Acks, Cluster, NewTopic, OpenOptions, ProducerOptions, RecordRange};
-use runnel::model::{Compression, TopicName};
+use runnel::model::{Compression, IsolationLevel, TopicName};
 use runnel::record::{Decompressor, Headers, Record};
 use tempfile::TempDir;
 
@@ -76,8 +76,13 @@ impl World {
 
     /// Prints all records into a buffer that is emptied when it is full, as `consume` does.
     fn print(&self, output: Output, buffer: &mut Vec<u8>) -> usize {
+        self.print_at(IsolationLevel::default(), output, buffer)
+    }
+
+    fn print_at(&self, level: IsolationLevel, output: Output, buffer: &mut Vec<u8>) -> usize {
         let topic = self.cluster.topic(&topic()).expect("it is there");
-        let mut reader = self.cluster.reader(&topic, 0).expect("a reader");
+        let reader = self.cluster.reader(&topic, 0).expect("a reader");
+        let mut reader = reader.with_isolation(level);
         let formatter = Formatter::new(output, None);
         let (mut scratch, mut printed) = (Decompressor::new(1 << 20), 0);
         while let Some(chunk) = reader.next_chunk().expect("readable") {
@@ -143,6 +148,25 @@ fn sending_allocates_nothing_for_a_record() {
         });
         passes(holds(codec.name(), few, many));
     }
+}
+
+/// Where there is no transaction, committed records are read as uncommitted ones are.
+#[test]
+fn reading_committed_allocates_nothing_more() {
+    let mut world = World::new();
+    world.send(&input(MANY), lines(), Compression::None);
+    let mut buffer = Vec::with_capacity(1 << 20);
+    let mut count = |level| {
+        buffer.clear();
+        allocations(|| {
+            let output = Output::Format(format());
+            assert_eq!(world.print_at(level, output, &mut buffer), MANY);
+        })
+    };
+    let first = count(IsolationLevel::ReadUncommitted);
+    let uncommitted = count(IsolationLevel::ReadUncommitted);
+    let committed = count(IsolationLevel::ReadCommitted);
+    assert!(committed <= uncommitted, "{first} {uncommitted} {committed}");
 }
 
 /// What is printed in a form is sent in that form again.

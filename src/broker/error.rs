@@ -115,9 +115,6 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// What a later version will do.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
     /// A file of runnel's own that can't be read.
     #[error("{path} is damaged: {cause}")]
     Damaged {

@@ -14,6 +14,7 @@ mod doors;
 mod flags;
 mod fuzz;
 mod hostile;
+mod isolation;
 mod kill;
 mod produce;
 mod retention;
