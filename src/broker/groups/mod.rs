@@ -29,6 +29,7 @@ mod replay;
 mod shard;
 mod snapshot;
 mod store;
+mod transfer;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,8 @@ use std::time::Instant;
 pub use answer::{Now, Reply};
 pub use classic::Client;
 pub use command::{CommittedOffset, GroupOffsets};
+pub(super) use transfer::{CommitRecord, each_commit, write_commits};
+
 pub use listing::{GroupKind, ListedGroup, list_groups};
 
 use super::{Broker, GroupCommit, Result};
