@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::replay::{Compacted, Replay};
 use super::snapshot::Snapshot;
-use super::store::{RecordBatch, Store, partition_of};
+use super::store::{RecordBatch, Store};
+use crate::broker::internal::partition_of;
 use crate::broker::{self, Broker};
 use crate::log;
 use crate::protocol::group_records::{GroupRecordKey, OffsetCommitValue};
