@@ -7,6 +7,7 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup_crash;
 mod group_commands;
 mod group_records;
 mod groups;
