@@ -14,6 +14,7 @@ mod inspect_repair;
 mod inspect_verify;
 mod kafka_load;
 mod log_compaction;
+mod log_compaction_beside;
 mod log_compaction_crash;
 mod log_crash;
 mod log_ground;
