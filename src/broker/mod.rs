@@ -15,6 +15,8 @@ mod delete;
 mod describe;
 mod durable;
 mod error;
+mod failures;
+mod gate;
 mod groups;
 mod holders;
 mod home;
@@ -28,6 +30,7 @@ mod producer_ids;
 mod retain;
 mod settings;
 mod topics;
+mod transactions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +55,7 @@ pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
 pub use retain::RetentionRound;
 pub use topics::TopicInfo;
+pub use transactions::{Lease, Partitions, ProducerIdAndEpoch, Sender, Transactions};
 
 use crate::clock::Clock;
 use crate::log::checkpoint::Deferred;
