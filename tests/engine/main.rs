@@ -20,6 +20,7 @@ mod log_crash;
 mod log_ground;
 mod log_idempotent;
 mod log_kafka_producers;
+mod log_leftovers;
 mod log_model;
 mod log_retain;
 mod log_transactions;
