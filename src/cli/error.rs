@@ -149,6 +149,9 @@ impl From<cluster::Error> for CommandError {
             E::InUse { group, .. } => {
                 Some(format!("`runnel group describe {group}` shows who reads; stop that first"))
             }
+            E::NotCompacted(topic) => {
+                Some(format!("`runnel topic alter {topic} -c cleanup.policy=compact` makes it so"))
+            }
             E::Unsafe { directory, .. } => {
                 Some(format!("`chmod go-w {directory}` if it is yours, or --trust-dir"))
             }
