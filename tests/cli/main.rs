@@ -20,6 +20,7 @@ mod kafka_data;
 mod log_retain;
 mod log_verify;
 mod produce;
+mod produce_transactional;
 mod readme;
 mod round_trip;
 mod topic;

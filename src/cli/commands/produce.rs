@@ -1,10 +1,12 @@
 //! `runnel produce`: append records to a topic.
 
 mod files;
+mod interruptible;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,7 +20,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::escape::parse_delimiter;
 use crate::cli::format::Format;
-use crate::cli::input::{Input, InputOptions, InputReader, InputRecord, Source, Step};
+use crate::cli::input::{Input, InputOptions, InputReader, InputRecord, Step};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::signals::Signals;
 use crate::cli::time::parse_time;
@@ -29,6 +31,7 @@ use crate::cluster::{
 };
 use crate::model::{Compression, TopicName};
 use crate::record::{Header, Headers, Record};
+use interruptible::{Interruptible, Nothing, is_stop};
 
 /// Bytes that a record's text may take beyond the record: escapes of JSON, hexadecimal digits.
 const TEXT_OVERHEAD: usize = 6;
@@ -109,6 +112,9 @@ pub(in crate::cli) struct ProduceArgs {
     /// When a record counts as stored: all (on disk), 1 (written) or 0
     #[arg(long, value_name = "ACKS", help_heading = "Sending", value_enum, default_value_t = AcksArg::All, hide_possible_values = true)]
     acks: AcksArg,
+    /// The whole input or nothing, as one transaction; who has ID besides is fenced
+    #[arg(long, value_name = "ID", help_heading = "Sending")]
+    transactional_id: Option<String>,
     /// Fail if the topic is not there
     #[arg(long, help_heading = "Sending")]
     no_create: bool,
@@ -178,6 +184,7 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
     };
     let name = topic_name(&topic)?;
     let mut plan = plan(&args)?;
+    let acks = acks(&args)?;
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let cluster = context.open_to_write()?;
     let topic = find_or_create(context, &cluster, &name, &args)?;
@@ -189,33 +196,49 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         Input::Delimited { .. } => record_bytes_max,
         _ => record_bytes_max.saturating_mul(TEXT_OVERHEAD),
     };
-    let acks = match args.acks {
-        AcksArg::All => Acks::All,
-        AcksArg::Leader => Acks::Leader,
-        AcksArg::None => Acks::None,
+    let options = ProducerOptions { compression: args.compression, acks };
+    let producer = match &args.transactional_id {
+        Some(id) => cluster.transactional_producer(topic, options, id)?,
+        None => cluster.producer(topic, options),
     };
-    let producer = cluster.producer(topic, ProducerOptions { compression: args.compression, acks });
     let mut run = Run {
         context,
         signals,
         plan,
         producer,
+        is_whole: args.transactional_id.is_some(),
         failed: 0,
         now_ms: SystemClock.now_ms(),
         started: Instant::now(),
     };
     let ended = run.send_all(&args);
-    // What was read is stored, however the reading ended.
-    let stored = run.producer.finish().map_err(CommandError::from);
+    let stored = match run.is_whole {
+        true => run.store_all_or_nothing(&ended),
+        // What was read is stored, however the reading ended.
+        false => run.producer.finish().map_err(CommandError::from),
+    };
     context.tell(cluster.take_notices());
     if args.stats {
-        run.print_stats(&name);
+        run.print_stats(&name, stored.is_ok() || !run.is_whole);
     }
     match (ended, stored) {
         (Ok(status), Ok(())) => {
             Ok(if run.failed > 0 { status.or(Status::SomeFailed) } else { status })
         }
+        (_, Err(error)) if run.is_whole => Err(error),
         (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+/// When a record counts as stored. Within a transaction nothing is before the end of it.
+fn acks(args: &ProduceArgs) -> Result<Acks, CommandError> {
+    match args.acks {
+        AcksArg::All => Ok(Acks::All),
+        _ if args.transactional_id.is_some() => {
+            Err(CommandError::usage("--transactional-id stores with --acks all only"))
+        }
+        AcksArg::Leader => Ok(Acks::Leader),
+        AcksArg::None => Ok(Acks::None),
     }
 }
 
@@ -293,6 +316,8 @@ struct Run<'c> {
     signals: Signals,
     plan: Plan,
     producer: Producer<'c>,
+    /// All of the input is stored, or nothing.
+    is_whole: bool,
     failed: u64,
     now_ms: i64,
     started: Instant,
@@ -357,7 +382,7 @@ impl Run<'_> {
                 Ok(Step::Record(record)) => self.send(&record, extra)?,
                 Ok(Step::Bad { number, reason }) => {
                     until_clock = 0;
-                    self.refuse(number, &reason);
+                    self.refuse(number, &reason)?;
                 }
                 Ok(Step::Idle) => {
                     until_clock = 0;
@@ -366,7 +391,10 @@ impl Run<'_> {
                 Ok(Step::End { broken: false }) => return Ok(Status::Done),
                 Ok(Step::End { broken: true }) => {
                     let error = CommandError::failed("the rest of the input cannot be read");
-                    return Err(error.hint("what came before is stored"));
+                    return Err(match self.is_whole {
+                        true => error,
+                        false => error.hint("what came before is stored"),
+                    });
                 }
                 Err(error) if is_stop(&error) => {
                     return Ok(self.signals.received().unwrap_or(Status::Interrupted));
@@ -397,21 +425,28 @@ impl Run<'_> {
         match self.producer.send(&record, self.plan.partition.or(named), self.now_ms) {
             Ok(()) => Ok(()),
             Err(SendError::Failed(error)) => Err(error.into()),
-            Err(error) => {
-                self.refuse(input.number, &error.to_string());
-                Ok(())
-            }
+            Err(error) => self.refuse(input.number, &error.to_string()),
         }
     }
 
-    /// Says that a record is not stored.
-    fn refuse(&mut self, number: u64, reason: &str) {
+    /// Says that a record is not stored. Of an input that is to be stored as a whole it is the end.
+    fn refuse(&mut self, number: u64, reason: &str) -> Result<(), CommandError> {
         self.failed += 1;
-        self.context.error(&format!("record {number}: {reason}"));
+        let message = format!("record {number}: {reason}");
+        if self.is_whole {
+            return Err(CommandError {
+                status: Status::SomeFailed,
+                ..CommandError::failed(message)
+            });
+        }
+        self.context.error(&message);
+        Ok(())
     }
 
-    fn print_stats(&self, topic: &TopicName) {
-        let cluster::Totals { records, batches, bytes } = self.producer.totals();
+    /// Says what was stored, if anything was.
+    fn print_stats(&self, topic: &TopicName, stored: bool) {
+        let totals = if stored { self.producer.totals() } else { cluster::Totals::default() };
+        let cluster::Totals { records, batches, bytes } = totals;
         let object = serde_json::json!({
             "topic": topic,
             "records": records,
@@ -421,59 +456,5 @@ impl Run<'_> {
             "ms": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         self.context.stats(&object.to_string());
-    }
-}
-
-/// A stream that a signal ends.
-#[derive(Debug)]
-struct Interruptible {
-    file: File,
-    signals: Signals,
-    progress: Progress,
-    done: u64,
-    stopped: bool,
-}
-
-impl Read for Interruptible {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        if self.stopped || !self.signals.wait_for(&self.file)? {
-            self.stopped = true;
-            return Err(io::Error::other(Stopped));
-        }
-        let count = self.file.read(bytes)?;
-        self.done += count as u64;
-        self.progress.set(self.done);
-        Ok(count)
-    }
-}
-
-impl Source for Interruptible {
-    fn ready(&mut self) -> bool {
-        crate::cli::input::Polled(&self.file).ready()
-    }
-}
-
-/// The error of a read that a signal ended.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped by a signal")]
-struct Stopped;
-
-fn is_stop(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stopped>)
-}
-
-/// An empty input.
-#[derive(Debug)]
-struct Nothing;
-
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-}
-
-impl Source for Nothing {
-    fn ready(&mut self) -> bool {
-        true
     }
 }
