@@ -55,6 +55,9 @@ _runnel() {
             runnel__subcmd__group,set)
                 cmd="runnel__subcmd__group__subcmd__set"
                 ;;
+            runnel__subcmd__log,compact)
+                cmd="runnel__subcmd__log__subcmd__compact"
+                ;;
             runnel__subcmd__log,dump)
                 cmd="runnel__subcmd__log__subcmd__dump"
                 ;;
@@ -144,7 +147,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__consume)
-            opts="-o -n -c -p -g -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --isolation --group --cursor-file --commit --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
+            opts="-o -n -c -p -g -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --where --isolation --group --cursor-file --commit --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,6 +202,10 @@ _runnel() {
                     return 0
                     ;;
                 --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -263,11 +270,11 @@ _runnel() {
                     return 0
                     ;;
                 --key-serde)
-                    COMPREPLY=($(compgen -W "bytes string" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --value-serde)
-                    COMPREPLY=($(compgen -W "bytes string" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --topic)
@@ -462,12 +469,42 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__log)
-            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help dump repair verify retain"
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help dump repair verify retain compact"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnel__subcmd__log__subcmd__compact)
+            opts="-J -d -q -v -h --now --dry-run --memory --json --dir --trust-dir --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -618,7 +655,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__produce)
-            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --header --partition --ts --compression --acks --transactional-id --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
+            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --key-from --header --partition --ts --ts-from --key-serde --value-serde --compression --acks --transactional-id --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,6 +693,10 @@ _runnel() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --key-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -673,6 +714,18 @@ _runnel() {
                     return 0
                     ;;
                 --ts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ts-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-serde)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --value-serde)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -116,6 +116,9 @@ pub enum Error {
         /// What its coordinator says.
         cause: ErrorCode,
     },
+    /// A topic that keeps all records of a key.
+    #[error("topic {0} is not compacted: its cleanup.policy does not say compact")]
+    NotCompacted(TopicName),
     /// A topic of which records are not deleted by offset.
     #[error("records of topic {topic} are not deleted by offset: {why}")]
     KeepsRecords {

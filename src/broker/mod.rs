@@ -9,6 +9,7 @@
 mod alter;
 mod catalog;
 mod close;
+mod compact;
 mod create;
 mod delete;
 mod describe;
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use alter::{ConfigChange, ConfigOwner, KeyChange};
 pub use catalog::Topic;
+pub use compact::{CompactionObserver, CompactionRound};
 pub use create::NewTopic;
 pub use delete::Deletions;
 pub use describe::PartitionFacts;
@@ -76,6 +78,7 @@ pub struct Broker {
     static_configs: BTreeMap<String, String>,
     producer_ids: producer_ids::ProducerIds,
     recovery_points: Arc<Deferred>,
+    uncleanable: compact::Uncleanable,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -101,6 +104,7 @@ impl Broker {
             static_configs: BTreeMap::new(),
             producer_ids: producer_ids::ProducerIds::default(),
             recovery_points: Arc::default(),
+            uncleanable: compact::Uncleanable::default(),
         }
     }
 

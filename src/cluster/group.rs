@@ -102,6 +102,7 @@ impl GroupMember<'_> {
         for (reader, offset) in progress {
             let TopicPartition { topic, partition } = reader.partition();
             let Some(info) = self.topics.get(topic) else { continue };
+            debug_assert!(self.membership.owns(reader.partition()), "only an owner commits");
             if self.membership.owns(reader.partition()) {
                 reader.make_durable(*offset, now_ms)?;
                 let leader_epoch = reader.leader_epoch_before(*offset)?;

@@ -139,7 +139,10 @@ impl Membership {
             held += taken.len();
             rebalance.taken.extend(taken);
         }
-        rebalance.surplus = self.surplus(share, held)?;
+        if rebalance.taken.is_empty() {
+            // Not in one look with taking: what was just taken is not to be given up.
+            rebalance.surplus = self.surplus(share, held)?;
+        }
         let is_shared = self.topics.iter().any(|topic| topic.is_shared);
         rebalance.is_short = is_shared && share.call(held) == Some(Call::ForOne);
         for topic in &mut self.topics {

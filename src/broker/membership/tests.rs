@@ -44,6 +44,8 @@ impl Ground {
             self.now += Duration::from_millis(250);
             for member in &mut *members {
                 let found = member.membership.rebalance(self.now, |_| true).expect("looks");
+                let both = found.taken.iter().any(|taken| found.surplus.contains(taken));
+                assert!(!both, "taken and to be given up: {found:?}");
                 for partition in found.surplus {
                     assert!(member.membership.owns(&partition));
                     member.membership.give_up(&partition);

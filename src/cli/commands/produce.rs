@@ -1,8 +1,9 @@
 //! `runnel produce`: append records to a topic.
 
+mod derived;
+mod ending;
 mod files;
-mod interruptible;
-mod whole;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,11 +28,14 @@ use crate::cli::time::parse_time;
 use crate::clock::Clock as _;
 use crate::clock::SystemClock;
 use crate::cluster::{
-    self, Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
+    Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
 };
+use crate::filter::Stack;
 use crate::model::{Compression, TopicName};
 use crate::record::{Header, Headers, Record};
-use interruptible::{Interruptible, Nothing, is_stop};
+use crate::serde::Serde;
+use derived::{Derived, Programs};
+use streams::{Interruptible, Nothing, is_stop};
 
 /// Bytes that a record's text may take beyond the record: escapes of JSON, hexadecimal digits.
 const TEXT_OVERHEAD: usize = 6;
@@ -96,6 +100,15 @@ pub(in crate::cli) struct ProduceArgs {
         conflicts_with = "key_delim"
     )]
     key: Option<String>,
+    /// The key of each record, by a jq program over its value
+    #[arg(
+        long,
+        value_name = "JQ",
+        help_heading = "Records",
+        allow_hyphen_values = true,
+        conflicts_with = "key"
+    )]
+    key_from: Option<String>,
     /// A header of every record
     #[arg(short = 'H', long, value_name = "NAME=VALUE", help_heading = "Records", value_parser = parse_header)]
     header: Vec<(String, String)>,
@@ -105,6 +118,21 @@ pub(in crate::cli) struct ProduceArgs {
     /// The time of records that bring none: a date, a time, or a duration ago [default: now]
     #[arg(long, value_name = "TIME", help_heading = "Records", allow_hyphen_values = true)]
     ts: Option<String>,
+    /// The time of each record, by a jq program over its value
+    #[arg(
+        long,
+        value_name = "JQ",
+        help_heading = "Records",
+        allow_hyphen_values = true,
+        conflicts_with = "ts"
+    )]
+    ts_from: Option<String>,
+    /// What keys hold: bytes, string, json, short, int, long, float, double or uuid
+    #[arg(long, value_name = "SERDE", help_heading = "Records", default_value_t)]
+    key_serde: Serde,
+    /// What values hold
+    #[arg(long, value_name = "SERDE", help_heading = "Records", default_value_t)]
+    value_serde: Serde,
 
     /// Compress batches: none, gzip, snappy, lz4 or zstd
     #[arg(short = 'z', long, value_name = "CODEC", help_heading = "Sending", default_value = "none", value_parser = parse_codec)]
@@ -183,11 +211,31 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         (None, None) => return Err(CommandError::usage("no topic is named")),
     };
     let name = topic_name(&topic)?;
-    let mut plan = plan(&args)?;
-    let acks = acks(&args)?;
+    let (plan, programs) = (plan(&args)?, Programs::new(&args)?);
+    let acks = ending::acks(&args)?;
+    let send = |stack: Option<&Stack>| {
+        let derived = Derived::new(&args, &name, &programs, stack);
+        send(context, &args, &name, plan, acks, derived)
+    };
+    match programs.is_empty() {
+        true => send(None),
+        // Programs run on a stack of their own, and so does all around them.
+        false => Stack::run(|stack| send(Some(stack))).map_err(CommandError::failed)?,
+    }
+}
+
+/// Sends what comes.
+fn send(
+    context: &Context,
+    args: &ProduceArgs,
+    name: &TopicName,
+    mut plan: Plan,
+    acks: Acks,
+    derived: Derived<'_>,
+) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let cluster = context.open_to_write()?;
-    let topic = find_or_create(context, &cluster, &name, &args)?;
+    let topic = find_or_create(context, &cluster, name, args)?;
     if let Some(partition) = plan.partition {
         topic.require_partition(partition)?;
     }
@@ -206,40 +254,19 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         signals,
         plan,
         producer,
+        derived,
         is_whole: args.transactional_id.is_some(),
         failed: 0,
         now_ms: SystemClock.now_ms(),
         started: Instant::now(),
     };
-    let ended = run.send_all(&args);
-    let stored = match run.is_whole {
-        true => run.store_all_or_nothing(&ended),
-        // What was read is stored, however the reading ended.
-        false => run.producer.finish().map_err(CommandError::from),
-    };
+    let ended = run.send_all(args);
+    let ended = run.store(ended);
     context.tell(cluster.take_notices());
     if args.stats {
-        run.print_stats(&name, stored.is_ok() || !run.is_whole);
+        run.print_stats(name, ended.is_ok());
     }
-    match (ended, stored) {
-        (Ok(status), Ok(())) => {
-            Ok(if run.failed > 0 { status.or(Status::SomeFailed) } else { status })
-        }
-        (_, Err(error)) if run.is_whole => Err(error),
-        (Err(error), _) | (_, Err(error)) => Err(error),
-    }
-}
-
-/// When a record counts as stored. Within a transaction nothing is before the end of it.
-fn acks(args: &ProduceArgs) -> Result<Acks, CommandError> {
-    match args.acks {
-        AcksArg::All => Ok(Acks::All),
-        _ if args.transactional_id.is_some() => {
-            Err(CommandError::usage("--transactional-id stores with --acks all only"))
-        }
-        AcksArg::Leader => Ok(Acks::Leader),
-        AcksArg::None => Ok(Acks::None),
-    }
+    ended
 }
 
 fn plan(args: &ProduceArgs) -> Result<Plan, CommandError> {
@@ -316,6 +343,7 @@ struct Run<'c> {
     signals: Signals,
     plan: Plan,
     producer: Producer<'c>,
+    derived: Derived<'c>,
     /// All of the input is stored, or nothing.
     is_whole: bool,
     failed: u64,
@@ -391,10 +419,7 @@ impl Run<'_> {
                 Ok(Step::End { broken: false }) => return Ok(Status::Done),
                 Ok(Step::End { broken: true }) => {
                     let error = CommandError::failed("the rest of the input cannot be read");
-                    return Err(match self.is_whole {
-                        true => error,
-                        false => error.hint("what came before is stored"),
-                    });
+                    return Err(error.hint("what came before is stored"));
                 }
                 Err(error) if is_stop(&error) => {
                     return Ok(self.signals.received().unwrap_or(Status::Interrupted));
@@ -422,39 +447,17 @@ impl Run<'_> {
             headers,
         };
         let named = input.partition.filter(|_| self.plan.keep_partition);
-        match self.producer.send(&record, self.plan.partition.or(named), self.now_ms) {
+        let partition = self.plan.partition.or(named);
+        let record = match self.derived.of(record, partition, self.now_ms) {
+            Ok(record) => record,
+            Err(reason) => {
+                return self.refuse(input.number, &reason);
+            }
+        };
+        match self.producer.send(&record, partition, self.now_ms) {
             Ok(()) => Ok(()),
             Err(SendError::Failed(error)) => Err(error.into()),
             Err(error) => self.refuse(input.number, &error.to_string()),
         }
-    }
-
-    /// Says that a record is not stored. Of an input that is to be stored as a whole it is the end.
-    fn refuse(&mut self, number: u64, reason: &str) -> Result<(), CommandError> {
-        self.failed += 1;
-        let message = format!("record {number}: {reason}");
-        if self.is_whole {
-            return Err(CommandError {
-                status: Status::SomeFailed,
-                ..CommandError::failed(message)
-            });
-        }
-        self.context.error(&message);
-        Ok(())
-    }
-
-    /// Says what was stored, if anything was.
-    fn print_stats(&self, topic: &TopicName, stored: bool) {
-        let totals = if stored { self.producer.totals() } else { cluster::Totals::default() };
-        let cluster::Totals { records, batches, bytes } = totals;
-        let object = serde_json::json!({
-            "topic": topic,
-            "records": records,
-            "failed": self.failed,
-            "batches": batches,
-            "bytes": bytes,
-            "ms": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        });
-        self.context.stats(&object.to_string());
     }
 }

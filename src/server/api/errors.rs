@@ -18,7 +18,7 @@ pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
         Error::KeepsRecords { topic, .. } if topic.is_internal() => {
             ErrorCode::InvalidTopicException
         }
-        Error::KeepsRecords { .. } => ErrorCode::PolicyViolation,
+        Error::KeepsRecords { .. } | Error::NotCompacted(_) => ErrorCode::PolicyViolation,
         Error::Storage(_) | Error::Damaged { .. } => ErrorCode::KafkaStorageError,
         _ => ErrorCode::UnknownServerError,
     }

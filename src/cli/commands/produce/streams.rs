@@ -1,9 +1,9 @@
-//! Input that a signal ends.
+//! The streams that records are read from.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-use crate::cli::input::Source;
+use crate::cli::input::{Polled, Source};
 use crate::cli::progress::Progress;
 use crate::cli::signals::Signals;
 
@@ -32,7 +32,7 @@ impl Read for Interruptible {
 
 impl Source for Interruptible {
     fn ready(&mut self) -> bool {
-        crate::cli::input::Polled(&self.file).ready()
+        Polled(&self.file).ready()
     }
 }
 
@@ -41,7 +41,6 @@ impl Source for Interruptible {
 #[error("stopped by a signal")]
 struct Stopped;
 
-/// Whether it is that.
 pub(super) fn is_stop(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stopped>)
 }
