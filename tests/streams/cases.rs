@@ -229,9 +229,8 @@ fn in_windows(builder: &mut TopologyBuilder, name: &str, params: &Params<'_>) ->
     let (_, left) = builder.stream("left");
     if name.starts_with("cogroup_") {
         let (_, right) = builder.stream("right");
-        let sides =
-            vec![(left, params.windowed(count_by(1))), (right, params.windowed(count_by(100)))];
-        let table = builder.cogroup_windows(sides, "table");
+        let sides = vec![(left, count_by(1)), (right, count_by(100))];
+        let table = builder.cogroup_windows(sides, params.windows(), "table");
         table_out(builder, table);
         return Judge::NullsCount;
     }

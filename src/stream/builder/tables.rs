@@ -9,6 +9,7 @@ use crate::stream::operators::{
 };
 use crate::stream::program::{Aggregator, Joiner, Predicate, Selector};
 use crate::stream::topology::{Form, InputId, NodeId, Operator, Side, SinkId};
+use crate::stream::windows::Windows;
 
 impl TopologyBuilder {
     /// A stream as a table: the latest value of each key, kept in a store of this name.
@@ -115,25 +116,38 @@ impl TopologyBuilder {
 
     /// The aggregate of a stream's records by key and window.
     pub fn aggregate_windows(&mut self, stream: Stream, windowed: Windowed, store: &str) -> Table {
-        self.cogroup_windows(vec![(stream, windowed)], store)
+        let Windowed { windows, emit, retention_ms, aggregator } = windowed;
+        let retention = Retention { windows, after_end_ms: retention_ms };
+        self.add_windows(vec![(stream, aggregator)], retention, emit, store)
     }
 
-    /// One aggregate of several streams by key and window, each with a way of its own to add to it, and a clock of its own.
-    /// All must have the same windows.
-    pub fn cogroup_windows(&mut self, streams: Vec<(Stream, Windowed)>, store: &str) -> Table {
-        let cached = streams.iter().all(|(_, windowed)| windowed.emit == EmitStrategy::Change);
-        let (store, index) = self.add_windowed_store(store, cached);
-        let mut kept = None;
-        let mut parents = Vec::new();
-        for (stream, windowed) in streams {
-            let Windowed { windows, emit, retention_ms, aggregator } = windowed;
-            let retention = Retention { windows, after_end_ms: retention_ms };
-            kept = Some(retention);
+    /// One aggregate of several streams by key and window, each with a way of its own to add to it, and a clock of its own:
+    /// so there are no final results. Rows are kept until the first clock says that they are not needed.
+    pub fn cogroup_windows(
+        &mut self,
+        streams: Vec<(Stream, Arc<dyn Aggregator>)>,
+        windows: Windows,
+        store: &str,
+    ) -> Table {
+        let retention = Retention { windows, after_end_ms: 0 };
+        self.add_windows(streams, retention, EmitStrategy::Change, store)
+    }
+
+    fn add_windows(
+        &mut self,
+        streams: Vec<(Stream, Arc<dyn Aggregator>)>,
+        retention: Retention,
+        emit: EmitStrategy,
+        store: &str,
+    ) -> Table {
+        let (store, index) = self.add_windowed_store(store, emit == EmitStrategy::Change);
+        let add = |builder: &mut Self, (stream, aggregator): (Stream, _)| {
             let node = AggregateWindows { store, index, retention, emit, aggregator };
-            parents.push((self.add_node(node, &[(stream.0, Side::Left)]), Side::Left));
-        }
+            (builder.add_node(node, &[(stream.0, Side::Left)]), Side::Left)
+        };
+        let parents: Vec<_> = streams.into_iter().map(|stream| add(self, stream)).collect();
         let node = self.add_node(Pass, &parents);
-        Table { node, store: Some(store), tells_old: true, retention: kept }
+        Table { node, store: Some(store), tells_old: true, retention: Some(retention) }
     }
 
     /// The aggregate of a table's rows by a group that a program finds.
