@@ -177,7 +177,8 @@ fn one_table(builder: &mut TopologyBuilder, name: &str) -> Option<Judge> {
     let store = if name == "table_to_stream" { "table" } else { "left" };
     let (_, left) = builder.table("left", store);
     let by_group = |builder: &mut TopologyBuilder, aggregator| {
-        builder.aggregate_table(left, before(':'), aggregator, "table")
+        let grouped = builder.group(left, before(':'));
+        builder.aggregate_groups(grouped, aggregator, "table")
     };
     let result = match name {
         "table_to_stream" => left,

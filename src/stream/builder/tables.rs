@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Stream, Table, TopologyBuilder, Windowed};
+use super::{Grouped, Stream, Table, TopologyBuilder, Windowed};
 use crate::stream::operators::{
     AggregateStream, AggregateTable, AggregateWindows, EmitStrategy, FilterTable, GroupTable,
     JoinForeignKey, JoinKind, JoinTables, Latest, MapTable, Pass, Retention, Suppress,
 };
 use crate::stream::program::{Aggregator, Joiner, Predicate, Selector};
-use crate::stream::topology::{Form, InputId, NodeId, Operator, Side, SinkId};
+use crate::stream::topology::{Form, InputId, InputKind, NodeId, Operator, Side, SinkId};
 use crate::stream::windows::Windows;
 
 impl TopologyBuilder {
@@ -20,7 +20,7 @@ impl TopologyBuilder {
     /// A topic as a table: the latest value of each key, kept in a store of this name. Records without a key are left out.
     pub fn table(&mut self, topic: &str, store: &str) -> (InputId, Table) {
         let table = self.add_latest(store, &[], None);
-        (self.add_input(topic, table.node, true), table)
+        (self.add_input(topic, table.node, InputKind::Table), table)
     }
 
     /// Puts a table's changes out.
@@ -150,18 +150,31 @@ impl TopologyBuilder {
         Table { node, store: Some(store), tells_old: true, retention: Some(retention) }
     }
 
-    /// The aggregate of a table's rows by a group that a program finds.
-    pub fn aggregate_table(
+    /// A table's rows by a group that a program finds.
+    pub fn group(&mut self, table: Table, group: Selector) -> Grouped {
+        Grouped(self.of_changes(table, GroupTable(group)).node)
+    }
+
+    /// Puts changes of groups out: value and old value both, as [`encode_change`](crate::stream::encode_change) has them.
+    pub fn grouped_to(&mut self, grouped: Grouped, sink: SinkId) {
+        self.stream_to(Stream(grouped.0), sink);
+    }
+
+    /// Changes of groups that were put out to a topic. Their records' `old` is looked at.
+    pub fn grouped(&mut self, topic: &str) -> (InputId, Grouped) {
+        let node = self.add_node(Pass, &[]);
+        (self.add_input(topic, node, InputKind::Grouped), Grouped(node))
+    }
+
+    /// The aggregate of the rows of each group.
+    pub fn aggregate_groups(
         &mut self,
-        table: Table,
-        group: Selector,
+        grouped: Grouped,
         aggregator: Arc<dyn Aggregator>,
         store: &str,
     ) -> Table {
-        let grouped = self.of_changes(table, GroupTable(group));
         let store = self.add_store(store, self.next_node(), Form::Table, true);
-        let parents = [(grouped.node, Side::Left)];
-        let node = self.add_node(AggregateTable { store, aggregator }, &parents);
+        let node = self.add_node(AggregateTable { store, aggregator }, &[(grouped.0, Side::Left)]);
         Table { node, store: Some(store), tells_old: true, retention: None }
     }
 

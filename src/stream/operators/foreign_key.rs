@@ -7,9 +7,10 @@ use crate::stream::error::Result;
 use crate::stream::operators::JoinKind;
 use crate::stream::program::{Joiner, Selector, Sides};
 use crate::stream::record::Record;
+use crate::stream::scans::PAGE_ROWS;
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::{PAGE_ROWS, row_key};
+use crate::stream::stores::row_key;
 use crate::stream::topology::{Operator, Side};
 
 /// Left rows beside the right row that each names. What the result was before, it does not tell: a store behind it does.

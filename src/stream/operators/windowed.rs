@@ -15,9 +15,9 @@ use crate::stream::error::Result;
 use crate::stream::program::{Aggregator, Value};
 use crate::stream::record::{Record, Window};
 use crate::stream::rows::Rows;
+use crate::stream::scans::{PAGE_ROWS, ends_by};
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::{PAGE_ROWS, ends_by};
 use crate::stream::topology::Operator;
 use crate::stream::windows::{Kind, Windows};
 
