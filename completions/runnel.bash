@@ -55,6 +55,9 @@ _runnel() {
             runnel__subcmd__group,set)
                 cmd="runnel__subcmd__group__subcmd__set"
                 ;;
+            runnel__subcmd__log,compact)
+                cmd="runnel__subcmd__log__subcmd__compact"
+                ;;
             runnel__subcmd__log,dump)
                 cmd="runnel__subcmd__log__subcmd__dump"
                 ;;
@@ -462,12 +465,42 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__log)
-            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help dump repair verify retain"
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help dump repair verify retain compact"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnel__subcmd__log__subcmd__compact)
+            opts="-J -d -q -v -h --now --dry-run --memory --json --dir --trust-dir --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -267,18 +267,19 @@ complete -c runnel -n "__fish_runnel_using_subcommand serve" -l trust-dir -d 'Us
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand serve" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "dump" -d 'Print what the files of a log hold: batches and records, entries of indexes, producers'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "repair" -d 'Take out of a log what is damaged, and make anew what stands beside it: the plan, then the deed'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
-complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain" -f -a "retain" -d 'Remove segments that are older or more than retention.ms and retention.bytes say'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -f -a "dump" -d 'Print what the files of a log hold: batches and records, entries of indexes, producers'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -f -a "repair" -d 'Take out of a log what is damaged, and make anew what stands beside it: the plan, then the deed'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -f -a "verify" -d 'Check every checksum and every index entry; findings go to standard output, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -f -a "retain" -d 'Remove segments that are older or more than retention.ms and retention.bytes say'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and not __fish_seen_subcommand_from dump repair verify retain compact" -f -a "compact" -d 'Keep only the last record of each key, in topics whose cleanup.policy says compact'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from dump" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -317,6 +318,18 @@ complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subco
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from retain" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -l memory -d 'Megabytes of memory for the keys of a partition; more keys take more rounds [default: as log.cleaner.dedupe.buffer.size says, 134]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -l now -d 'Compact now, however little there is to gain; begins a new segment first'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -l dry-run -d 'Only say what is due'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

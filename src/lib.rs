@@ -14,7 +14,9 @@
 //! | [`broker`] | the engine: catalog, append, fetch, offsets |
 //! | [`server`] | the engine behind sockets, one handler file per API |
 //! | [`cluster`] | the one face of "a Kafka" for what stands above |
-//! | [`inspect`] | verify a log, also a dead directory's |
+//! | [`inspect`] | look into logs and repair them, also a dead directory's |
+//! | [`serde`] | what keys and values hold: bytes to text and back; JSON |
+//! | [`filter`] | jq programs over records |
 //! | [`cli`] | arguments, formats, progress, exit codes |
 //!
 //! Below `cli` nothing prints, exits or reads the environment.
@@ -23,10 +25,12 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod filter;
 pub mod inspect;
 pub mod log;
 pub mod model;
 pub mod protocol;
 pub mod record;
+pub mod serde;
 pub mod server;
 pub mod storage;

@@ -128,7 +128,12 @@ impl Drop for GroupCommit {
     fn drop(&mut self) {
         self.shared.queue().closed = true;
         self.shared.more.notify_all();
+        let this = std::thread::current().id();
         for thread in self.threads.drain(..) {
+            // The last who held it may have been called back by one of the threads.
+            if thread.thread().id() == this {
+                continue;
+            }
             // A thread that panicked has told of it already.
             let _ = thread.join();
         }

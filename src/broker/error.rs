@@ -104,6 +104,9 @@ pub enum Error {
         /// The partition that a member owns; `None` if it matters that there is any member.
         partition: Option<TopicPartition>,
     },
+    /// A topic that keeps all records of a key.
+    #[error("topic {0} is not compacted: its cleanup.policy does not say compact")]
+    NotCompacted(TopicName),
     /// A topic of which records are not deleted by offset.
     #[error("records of topic {topic} are not deleted by offset: {why}")]
     KeepsRecords {

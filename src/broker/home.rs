@@ -36,6 +36,24 @@ pub(super) const CATALOG_LOCK: LockRange = LockRange::byte(1);
 /// Held while a checkpoint file of the log directory is replaced.
 pub(super) const CHECKPOINT_LOCK: LockRange = LockRange::byte(2);
 
+/// From here on, a range for each partition of `__transaction_state`: held during a step of the
+/// coordinator.
+const COORDINATOR_LOCKS: u64 = 1 << 60;
+/// From here on, a range for each transactional id: held shared by a command that uses it, for its
+/// life.
+const TRANSACTIONAL_ID_LOCKS: u64 = COORDINATOR_LOCKS | 1 << 59;
+
+/// The range that guards a partition of `__transaction_state`.
+pub(super) fn coordinator_lock(partition: i32) -> LockRange {
+    LockRange::byte(COORDINATOR_LOCKS | u64::from(partition.unsigned_abs()))
+}
+
+/// The range that a command holds which uses a transactional id. Two ids share one in one case of
+/// 2^32; then one whose command died is taken for alive, and its transaction ends by its timeout.
+pub(super) fn transactional_id_lock(id: &str) -> LockRange {
+    LockRange::byte(TRANSACTIONAL_ID_LOCKS | u64::from(crc32c::crc32c(id.as_bytes())))
+}
+
 /// Where a partition's directory is.
 pub(super) fn partition_dir(partition: &TopicPartition) -> String {
     format!("{LOG_DIR}/{partition}")

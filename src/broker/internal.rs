@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::catalog::Topic;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::home::partition_dir;
 use super::topics::{TopicInfo, random_id};
 use crate::log::PartitionLog;
@@ -55,7 +55,48 @@ impl InternalTopic {
     }
 }
 
+/// The partition that an id is kept in. Source: Kafka's `Utils.abs(id.hashCode) % n`.
+pub(super) fn partition_of(id: &str, partitions: i32) -> i32 {
+    let hash = id
+        .encode_utf16()
+        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    (hash & i32::MAX) % partitions.max(1)
+}
+
 impl Broker {
+    /// One of Kafka's own topics, if it is there.
+    pub(super) fn internal_topic_found(&self, topic: InternalTopic) -> Result<Option<TopicInfo>> {
+        match self.topic(&TopicName::new(topic.name())?) {
+            Ok(topic) => Ok(Some(topic)),
+            Err(Error::NoSuchTopic(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many partitions one of Kafka's own topics has, or will have once it is made.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn internal_partitions(&self, topic: InternalTopic) -> Result<i32> {
+        let found = self.internal_topic_found(topic)?;
+        Ok(found.map_or_else(|| topic.partitions(&self.config()), |found| found.partitions))
+    }
+
+    /// A partition of one of them to read, if it is there. Its directory may not be, then it
+    /// is empty.
+    ///
+    /// # Errors
+    /// As [`Broker::log`] says.
+    pub fn internal_log_to_read(
+        &self,
+        topic: InternalTopic,
+        partition: i32,
+    ) -> Result<Option<Arc<PartitionLog>>> {
+        let found = self.internal_topic_found(topic)?;
+        let found = found.filter(|found| partition < found.partitions);
+        found.map(|found| self.log(&found, partition)).transpose()
+    }
+
     /// One of Kafka's own topics, which is entered in the catalog if it is not there yet.
     ///
     /// # Errors
@@ -99,6 +140,15 @@ mod tests {
     use super::*;
     use crate::broker::{Access, Home};
     use crate::clock::SystemClock;
+
+    /// Java's `"...".hashCode()`.
+    #[test]
+    fn ids_are_where_kafka_looks_for_them() {
+        assert_eq!(partition_of("", 50), 0);
+        assert_eq!(partition_of("g1", 50), 3242 % 50);
+        assert_eq!(partition_of("polygenelubricants", 50), 0, "its hash is the smallest integer");
+        assert_eq!(partition_of("é\u{1f600}", i32::MAX), (0xe9 * 31 + 0xd83d) * 31 + 0xde00);
+    }
 
     #[test]
     fn partitions_are_there_before_their_directories() {

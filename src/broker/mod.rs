@@ -9,11 +9,14 @@
 mod alter;
 mod catalog;
 mod close;
+mod compact;
 mod create;
 mod delete;
 mod describe;
 mod durable;
 mod error;
+mod failures;
+mod gate;
 mod groups;
 mod holders;
 mod home;
@@ -27,12 +30,14 @@ mod producer_ids;
 mod retain;
 mod settings;
 mod topics;
+mod transactions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use alter::{ConfigChange, ConfigOwner, KeyChange};
 pub use catalog::Topic;
+pub use compact::{CompactionObserver, CompactionRound};
 pub use create::NewTopic;
 pub use delete::Deletions;
 pub use describe::PartitionFacts;
@@ -50,6 +55,7 @@ pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
 pub use retain::RetentionRound;
 pub use topics::TopicInfo;
+pub use transactions::{Lease, Partitions, ProducerIdAndEpoch, Sender, Transactions};
 
 use crate::clock::Clock;
 use crate::log::checkpoint::Deferred;
@@ -70,6 +76,7 @@ pub struct Broker {
     static_configs: BTreeMap<String, String>,
     producer_ids: producer_ids::ProducerIds,
     recovery_points: Arc<Deferred>,
+    uncleanable: compact::Uncleanable,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -95,6 +102,7 @@ impl Broker {
             static_configs: BTreeMap::new(),
             producer_ids: producer_ids::ProducerIds::default(),
             recovery_points: Arc::default(),
+            uncleanable: compact::Uncleanable::default(),
         }
     }
 

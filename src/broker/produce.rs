@@ -8,6 +8,7 @@
 use super::Broker;
 use crate::log::{self, Appended, PartitionLog};
 use crate::model::{TimestampType, TopicConfig};
+use crate::protocol::ErrorCode;
 use crate::record::{
     self, Batch, BatchBuilder, BatchFacts, BuildError, Compression, CorruptBatch, Decompressor,
     Frame, InvalidBatch, RecordRules,
@@ -25,6 +26,9 @@ pub enum ProduceError {
     /// The batch could not be brought into the topic's form.
     #[error("cannot bring the batch into the topic's form: {0}")]
     Rebuild(#[from] BuildError),
+    /// The coordinator of the batch's transaction said no.
+    #[error("the transaction's coordinator says {0}")]
+    Transaction(ErrorCode),
     /// The log said no.
     #[error(transparent)]
     Log(#[from] log::Error),
@@ -50,6 +54,20 @@ impl Broker {
         bytes: &mut [u8],
         scratch: &mut Decompressor,
     ) -> Result<Produced, ProduceError> {
+        self.produce_by(log, bytes, scratch, |batch, now_ms| Ok(log.append(batch, now_ms)?))
+    }
+
+    /// As [`Broker::produce`]; the batch, once it has the form of the topic, is appended by `append`.
+    ///
+    /// # Errors
+    /// [`ProduceError`], and as `append` says.
+    pub fn produce_by(
+        &self,
+        log: &PartitionLog,
+        bytes: &mut [u8],
+        scratch: &mut Decompressor,
+        append: impl FnOnce(&mut [u8], i64) -> Result<Appended, ProduceError>,
+    ) -> Result<Produced, ProduceError> {
         let now_ms = self.clock().now_ms();
         let config = log.config();
         let rules = RecordRules::from(&*config);
@@ -67,7 +85,7 @@ impl Broker {
                 if stamped {
                     record::stamp_append_time(&mut bytes, now_ms);
                 }
-                log.append(&mut bytes, now_ms)?
+                append(&mut bytes, now_ms)?
             }
             None => {
                 let is_true = batch.max_timestamp() == facts.max_timestamp;
@@ -76,7 +94,7 @@ impl Broker {
                 } else if !is_true {
                     record::set_max_timestamp(bytes, facts.max_timestamp);
                 }
-                log.append(bytes, now_ms)?
+                append(bytes, now_ms)?
             }
         };
         Ok(Produced { appended, log_append_time_ms: stamped.then_some(appended.max_timestamp) })

@@ -121,7 +121,11 @@ impl Broker {
 
     /// The log of a partition to be looked at once. A clean stop closes every log that is kept, so
     /// one that nobody uses is not kept for a look, unless all are to be closed anyway.
-    fn log_to_look_at(&self, topic: &TopicInfo, partition: i32) -> Result<Arc<PartitionLog>> {
+    pub(super) fn log_to_look_at(
+        &self,
+        topic: &TopicInfo,
+        partition: i32,
+    ) -> Result<Arc<PartitionLog>> {
         let tp = TopicPartition::new(topic.name.clone(), partition);
         let is_open = self.logs().get(&tp).is_some_and(|opened| opened.topic == topic.id);
         if is_open || !self.home.was_clean() {
@@ -131,7 +135,7 @@ impl Broker {
         Ok(Arc::new(PartitionLog::new(self.place(topic, tp), Arc::clone(&topic.config))))
     }
 
-    fn is_still(&self, topic: &TopicInfo) -> Result<bool> {
+    pub(super) fn is_still(&self, topic: &TopicInfo) -> Result<bool> {
         Ok(self.topic_named(&topic.name)?.is_some_and(|now| now.id == topic.id))
     }
 }

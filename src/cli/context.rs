@@ -82,6 +82,12 @@ impl Context {
     /// Says why a command failed.
     pub(super) fn report(&self, error: &CommandError) {
         self.error(&error.message);
+        for line in &error.shown {
+            let mut text = String::new();
+            escape_for_terminal(&mut text, line.as_bytes());
+            // Nobody is left to be told of a failure to tell.
+            let _ = writeln!(std::io::stderr().lock(), "  {text}");
+        }
         if let Some(hint) = &error.hint {
             self.say("hint", AnsiColor::Cyan, hint);
         }

@@ -70,13 +70,16 @@ impl Status {
 pub(super) struct CommandError {
     pub(super) status: Status,
     pub(super) message: String,
+    /// Lines that show where it is, one below the other.
+    pub(super) shown: Vec<String>,
     pub(super) hint: Option<String>,
 }
 
 impl CommandError {
     /// A failure at run time.
     pub(super) fn failed(message: impl fmt::Display) -> Self {
-        Self { status: Status::Failed, message: plain(&message.to_string()), hint: None }
+        let message = plain(&message.to_string());
+        Self { status: Status::Failed, message, shown: Vec::new(), hint: None }
     }
 
     /// Wrong usage.
@@ -87,6 +90,12 @@ impl CommandError {
     /// Adds what would help.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds lines that show where it is.
+    pub(super) fn showing(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.shown.extend(lines);
         self
     }
 
@@ -139,6 +148,9 @@ impl From<cluster::Error> for CommandError {
             }
             E::InUse { group, .. } => {
                 Some(format!("`runnel group describe {group}` shows who reads; stop that first"))
+            }
+            E::NotCompacted(topic) => {
+                Some(format!("`runnel topic alter {topic} -c cleanup.policy=compact` makes it so"))
             }
             E::Unsafe { directory, .. } => {
                 Some(format!("`chmod go-w {directory}` if it is yours, or --trust-dir"))

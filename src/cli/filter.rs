@@ -57,6 +57,12 @@ impl Filter {
     /// Whether a record matches.
     #[must_use]
     pub fn matches(&self, record: &Record<'_>) -> bool {
+        self.matches_key_and_headers(record) && self.matches_value(record.value)
+    }
+
+    /// Whether all but the value matches.
+    #[must_use]
+    pub fn matches_key_and_headers(&self, record: &Record<'_>) -> bool {
         self.key.as_deref().is_none_or(|key| record.key == Some(key))
             && self.headers.iter().all(|(name, value)| {
                 let found = |header: crate::record::Header<'_>| {
@@ -64,10 +70,13 @@ impl Filter {
                 };
                 record.headers.iter().any(found)
             })
-            && self
-                .grep
-                .as_ref()
-                .is_none_or(|regex| record.value.is_some_and(|value| regex.is_match(value)))
+    }
+
+    /// Whether the value matches.
+    #[must_use]
+    pub fn matches_value(&self, value: Option<&[u8]>) -> bool {
+        let found = |regex: &Regex| value.is_some_and(|value| regex.is_match(value));
+        self.grep.as_ref().is_none_or(found)
     }
 }
 

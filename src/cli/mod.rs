@@ -9,6 +9,7 @@ mod commands;
 mod confirm;
 mod context;
 mod error;
+mod program;
 mod progress;
 mod signals;
 mod sink;

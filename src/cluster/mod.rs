@@ -22,10 +22,11 @@ pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, Recor
 pub use tail::starts_of_last;
 
 pub use crate::broker::{
-    Access, CommittedOffset, Error, GroupKind, ListedGroup, MemberNote, NewTopic, OffsetSpec,
-    PartitionFacts, Rebalance, Result, RetentionRound, Topic, TopicInfo,
+    Access, CommittedOffset, CompactionObserver, CompactionRound, Error, GroupKind, ListedGroup,
+    MemberNote, NewTopic, OffsetSpec, PartitionFacts, Rebalance, Result, RetentionRound, Topic,
+    TopicInfo,
 };
-pub use crate::log::{Notice, Retained, RetentionRule};
+pub use crate::log::{Compacted, CompactionEnd, Dirtiness, Notice, Retained, RetentionRule};
 pub use crate::storage::Watcher;
 
 use crate::broker::{Broker, Home};
@@ -161,6 +162,18 @@ impl Cluster {
     /// As [`Broker::require_deletable`] says.
     pub fn require_deletable(&self, topic: &TopicInfo) -> Result<()> {
         self.broker.require_deletable(topic)
+    }
+
+    /// Compacts, or only tells, what is due in each partition; `observer` follows it.
+    ///
+    /// # Errors
+    /// As [`Broker::compaction_round`] says.
+    pub fn compaction_round(
+        &self,
+        round: CompactionRound<'_>,
+        observer: &mut dyn CompactionObserver,
+    ) -> Result<()> {
+        self.broker.compaction_round(round, observer)
     }
 
     /// Does, or only tells, what retention says in each partition; `each` hears of those where

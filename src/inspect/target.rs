@@ -155,9 +155,8 @@ impl Target {
     /// # Errors
     /// As the file system says.
     pub fn kept_beside(&self) -> Result<KeptIn, TargetError> {
-        let (above, name) = match (self.above(), self.root.file_name()) {
-            (Some(above), Some(name)) => (above, name),
-            _ => return Err(TargetError::NotALog(self.root.display().to_string())),
+        let (Some(above), Some(name)) = (self.above(), self.root.file_name()) else {
+            return Err(TargetError::NotALog(self.root.display().to_string()));
         };
         let storage = Arc::new(Directory::open_foreign(above)?);
         Ok(KeptIn { storage, dir: format!("{}-cut", name.to_string_lossy()) })

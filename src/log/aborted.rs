@@ -11,11 +11,12 @@
 //!
 //! Entries stand in the order of their markers; only transactions with records have one. Of the
 //! active segment as many count as were [published](super::control). Where nothing that was published
-//! can be trusted, the entries of what no snapshot of the producers covers are found out from the
-//! batches, and the files are believed only below it.
+//! can be trusted, the files are believed only of segments that a snapshot of the producers covers
+//! [as a whole](super::undecided).
 //!
 //! Source: Kafka's `AbortedTxn` and `TransactionIndex`.
 
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::error::Result;
@@ -24,7 +25,7 @@ use super::partition::{PartitionLog, Place};
 use super::read::out_of_range;
 use super::view::View;
 use crate::model::Offset;
-use crate::storage::{File, Open};
+use crate::storage::{self, File, Open};
 
 /// Bytes of an entry.
 pub(super) const ENTRY_BYTES: usize = AbortedTransaction::BYTES;
@@ -83,16 +84,16 @@ impl AbortedTransaction {
 /// What a view knows of aborted transactions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AbortedKnown {
-    /// Base offsets of the segments that have a whole index, in order: of the finished ones.
+    /// Base offsets of the finished segments whose index is to be read, in order.
     pub(super) indexed: Arc<Vec<Offset>>,
-    /// What was found out from the batches, from an offset on; of that the files say nothing.
-    pub(super) found: Option<(Offset, Arc<Vec<AbortedTransaction>>)>,
+    /// What was found out of the segments after them, where nothing is published; by marker.
+    pub(super) found: Arc<Vec<AbortedTransaction>>,
 }
 
 impl AbortedKnown {
     /// By what the finished segments' files say.
-    pub(super) const fn by_files(indexed: Arc<Vec<Offset>>) -> Self {
-        Self { indexed, found: None }
+    pub(super) fn by_files(indexed: Vec<Offset>) -> Self {
+        Self { indexed: Arc::new(indexed), found: Arc::default() }
     }
 }
 
@@ -120,7 +121,6 @@ impl PartitionLog {
         }
         let mut aborted = Vec::new();
         let known = view.aborted();
-        let believed = known.found.as_ref().map_or(Offset(i64::MAX), |(since, _)| *since);
         let Some(first) = view.segment_of(from).filter(|_| view.may_have_aborted()) else {
             return Ok(aborted);
         };
@@ -130,56 +130,89 @@ impl PartitionLog {
         let finished = known.indexed.iter().map(|base| (*base, None));
         // The marker of a transaction may stand in a later segment than its records.
         for (base, slots) in finished.chain(active).filter(|(base, _)| *base >= first) {
-            if self.read_aborted(base, slots, from..to, believed, &mut aborted)? {
+            if self.read_aborted(base, slots, from..to, &mut aborted)? {
                 return Ok(aborted);
             }
         }
-        if let Some((_, found)) = &known.found {
-            let skipped = found.partition_point(|entry| entry.last_offset < from);
-            aborted.extend(found[skipped..].iter().filter(|entry| entry.reaches_into(from, to)));
-        }
+        let skipped = known.found.partition_point(|entry| entry.last_offset < from);
+        aborted.extend(known.found[skipped..].iter().filter(|entry| entry.reaches_into(from, to)));
         Ok(aborted)
     }
 
-    /// The entries of a segment that are of a range; true where no later one can be. Those of
-    /// markers at or after `believed` are passed over. So many as `slots` says must be there: to do
-    /// without one shows what was aborted.
+    /// The entries of a segment that are of a range; true where no later one can be. So many as
+    /// `slots` says must be there: to do without one shows what was aborted.
     fn read_aborted(
         &self,
         base: Offset,
         slots: Option<u64>,
-        range: std::ops::Range<Offset>,
-        believed: Offset,
+        range: Range<Offset>,
         aborted: &mut Vec<AbortedTransaction>,
     ) -> Result<bool> {
-        let path = self.place().path_of(&names::segment_file(base, TXN_INDEX));
-        let file = self.place().storage.open(&path, Open::Read)?;
+        let file = self.place().storage.open(&path_of(self.place(), base), Open::Read)?;
         let end = slots.map_or_else(|| slots_of(&*file), Ok)?;
-        let mut slot = first_ending_at(&*file, end, range.start)?;
-        let mut bytes = Vec::new();
-        while slot < end {
-            let count = (end - slot).min(ENTRIES_READ);
-            bytes.resize(count as usize * ENTRY_BYTES, 0);
-            file.read_exact_at(&mut bytes, slot * ENTRY_BYTES as u64)?;
-            for entry in bytes.as_chunks().0.iter().filter_map(AbortedTransaction::parse) {
-                if entry.last_offset >= believed {
-                    return Ok(false);
-                }
-                if entry.reaches_into(range.start, range.end) {
-                    aborted.push(entry);
-                }
-                if entry.last_stable >= range.end {
-                    return Ok(true);
-                }
+        let first = first_ending_at(&*file, end, range.start)?;
+        let flow = each_entry(&*file, first..end, |entry| {
+            if entry.reaches_into(range.start, range.end) {
+                aborted.push(entry);
             }
-            slot += count;
-        }
-        Ok(false)
+            match entry.last_stable >= range.end {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        Ok(flow.is_break())
     }
 }
 
+/// Visits entries of a file, until `each` breaks off; those of a version that is not known are
+/// passed over.
+fn each_entry(
+    file: &dyn File,
+    slots: Range<u64>,
+    mut each: impl FnMut(AbortedTransaction) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>> {
+    let mut bytes = Vec::new();
+    let mut slot = slots.start;
+    while slot < slots.end {
+        let count = (slots.end - slot).min(ENTRIES_READ);
+        bytes.resize(count as usize * ENTRY_BYTES, 0);
+        file.read_exact_at(&mut bytes, slot * ENTRY_BYTES as u64)?;
+        for entry in bytes.as_chunks().0.iter().filter_map(AbortedTransaction::parse) {
+            if each(entry).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        slot += count;
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// The entries of a segment's index whose markers stand before an offset, as far as they can be true:
+/// what follows them may never have been stored.
+pub(super) fn entries_before(
+    place: &Place,
+    base: Offset,
+    end: Offset,
+) -> Result<Vec<AbortedTransaction>> {
+    let mut entries = Vec::new();
+    let Some(file) = storage::found(place.storage.open(&path_of(place, base), Open::Read))? else {
+        return Ok(entries);
+    };
+    let mut next = base;
+    let _ = each_entry(&*file, 0..slots_of(&*file)?, |entry| {
+        let AbortedTransaction { first_offset, last_offset, .. } = entry;
+        if last_offset < next || last_offset >= end || first_offset > last_offset {
+            return ControlFlow::Break(());
+        }
+        next = last_offset.next();
+        entries.push(entry);
+        ControlFlow::Continue(())
+    })?;
+    Ok(entries)
+}
+
 /// How many entries a file holds.
-pub(super) fn slots_of(file: &dyn File) -> Result<u64> {
+fn slots_of(file: &dyn File) -> Result<u64> {
     Ok(file.metadata()?.len / ENTRY_BYTES as u64)
 }
 
@@ -198,7 +231,7 @@ fn first_ending_at(file: &dyn File, end: u64, offset: Offset) -> Result<u64> {
     Ok(low)
 }
 
-/// All entries of a segment's index, for who checks it or makes it anew.
+/// Entries as they stand in the file.
 pub(super) fn entries_bytes(entries: &[AbortedTransaction]) -> Vec<u8> {
     entries.iter().flat_map(|entry| entry.to_bytes()).collect()
 }

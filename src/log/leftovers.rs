@@ -122,7 +122,9 @@ fn complete_swap(
         // It was durable before it got this name. What it was made from may be there no more.
         return Err(Fault::at(fault, &*log, facts.end_position));
     }
-    facts.push_time();
+    if facts.end_position > 0 {
+        facts.push_time();
+    }
     write_missing_indexes(storage, dir, base, &facts)?;
     Ok(facts.end_offset)
 }

@@ -196,6 +196,9 @@ impl PartitionLog {
 
     /// Adds the segments that lie below the log start and are there still.
     fn add_leftovers(&self, view: &View, due: &mut Retained) -> Result<()> {
+        if view.log_start() == Offset::ZERO {
+            return Ok(());
+        }
         let (storage, dir) = (&*self.place.storage, &self.place.dir);
         let bases = storage::found(list_segments(storage, dir))?.unwrap_or_default();
         for base in &bases[..first_needed(&bases, view.log_start())] {

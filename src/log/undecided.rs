@@ -1,7 +1,8 @@
 //! Which transactions are open or aborted, where no published state can be trusted.
 //!
-//! The newest snapshot of the producers at or below the recovery point is believed, and so are the
-//! indexes of aborted transactions below it; whoever wrote the snapshot made those durable before.
+//! The newest snapshot of the producers at or below the recovery point is believed, and so is what the
+//! indexes of aborted transactions say of all below it; whoever wrote the snapshot made those durable
+//! before. What an index holds besides may never have been stored.
 //! What follows is found out from the batches. A log that shows no producer, neither past the recovery
 //! point nor in its newest snapshot, is not read for any: a writer takes a snapshot before it raises the
 //! recovery point over a producer's first batch.
@@ -11,10 +12,10 @@
 
 use std::sync::Arc;
 
-use super::aborted::{AbortedKnown, AbortedTransaction};
+use super::aborted::{AbortedKnown, AbortedTransaction, entries_before};
 use super::error::{Error, Result};
 use super::names::TXN_INDEX;
-use super::partition::PartitionLog;
+use super::partition::{PartitionLog, Place};
 use super::producers::Producers;
 use super::recovery::{TailExamined, examine_tail};
 use super::replay::Covered;
@@ -40,52 +41,63 @@ impl PartitionLog {
         examined: &TailExamined,
         recovery_point: Offset,
     ) -> Result<TransactionsFound> {
-        let (storage, dir) = (&*self.place().storage, &self.place().dir);
+        let (place, storage) = (self.place(), &*self.place().storage);
         let whole;
-        let examined = if self.place().only_segment.is_some() {
+        let examined = if place.only_segment.is_some() {
             // How its transactions ended stands in the segments after it.
-            whole = examine_tail(storage, dir, all.to_vec(), recovery_point)?;
+            whole = examine_tail(storage, &place.dir, all.to_vec(), recovery_point)?;
             &whole
         } else {
             examined
         };
-        let indexed = Arc::new(bases_of(&storage.list(dir)?, TXN_INDEX));
-        let none = TransactionsFound {
-            first_open: i64::MAX,
-            aborted: AbortedKnown::by_files(Arc::clone(&indexed)),
-        };
-        let end = examined.end_offset;
-        // By a clock that stands still nobody has been idle.
-        let now_ms = 0;
-        let newest = |end| snapshot::newest(storage, dir, end, now_ms);
+        let indexed = bases_of(&storage.list(&place.dir)?, TXN_INDEX);
         // By the checkpoint, which rises after the snapshots, and not by a control file.
-        let checkpointed = self.place().recovery_point()?;
-        let has_producers = examined.has_producers || checkpointed < recovery_point;
+        let checkpointed = place.recovery_point()?;
+        let is_shown =
+            examined.has_producers || checkpointed < recovery_point || !indexed.is_empty();
+        // By a clock that stands still nobody has been idle.
+        let newest = |end| snapshot::newest(storage, &place.dir, end, 0);
         // One past the end, of what a crash has lost, tells all the same that there are some.
-        if !has_producers && newest(Offset(i64::MAX))?.is_none_or(|newest| newest.is_empty()) {
-            return Ok(none);
+        if !is_shown && newest(Offset(i64::MAX))?.is_none_or(|newest| newest.is_empty()) {
+            let aborted = AbortedKnown::default();
+            return Ok(TransactionsFound { first_open: i64::MAX, aborted });
         }
-        let Some(active_base) = examined.segments.last().copied() else {
-            return Ok(none);
-        };
-        let believed = newest(end.min(checkpointed))?;
-        let mut producers = believed.unwrap_or_else(|| Producers::none(Offset::ZERO));
-        let since = producers.end();
-        let (place, end_position) = (self.place(), examined.end_position);
-        let covered = Covered { place, active_base, end, end_position };
-        let mut found = Vec::new();
-        let first_open = match covered.replay(&mut producers, now_ms, &mut found) {
+        let believed = newest(examined.end_offset.min(checkpointed))?;
+        let believed = believed.unwrap_or_else(|| Producers::none(Offset::ZERO));
+        transactions_since(place, all, indexed, believed, examined)
+    }
+}
+
+/// What the files tell of transactions, with the producers that are believed as of some offset.
+fn transactions_since(
+    place: &Place,
+    all: &[Offset],
+    mut indexed: Vec<Offset>,
+    mut producers: Producers,
+    examined: &TailExamined,
+) -> Result<TransactionsFound> {
+    // The segment that the snapshot falls in, where it is not the beginning of one.
+    let since = all.iter().copied().rfind(|base| *base < producers.end()).unwrap_or_default();
+    indexed.retain(|base| *base < since);
+    let mut found = entries_before(place, since, producers.end())?;
+    let covered = Covered {
+        place,
+        active_base: examined.segments.last().copied().unwrap_or_default(),
+        end: examined.end_offset,
+        end_position: examined.end_position,
+    };
+    let first_open =
+        match covered.replay(&mut producers, 0, &mut found) {
             Ok(()) => producers.first_open(),
             Err(Error::Corrupt(_)) => {
+                let (last_offset, last_stable) = (Offset(i64::MAX), Offset(i64::MAX));
                 found.extend(producers.open().map(|(first_offset, producer_id)| {
-                    let (last_offset, last_stable) = (Offset(i64::MAX), Offset(i64::MAX));
                     AbortedTransaction { producer_id, first_offset, last_offset, last_stable }
                 }));
                 i64::MAX
             }
             Err(error) => return Err(error),
         };
-        let aborted = AbortedKnown { indexed, found: Some((since, Arc::new(found))) };
-        Ok(TransactionsFound { first_open, aborted })
-    }
+    let aborted = AbortedKnown { indexed: Arc::new(indexed), found: Arc::new(found) };
+    Ok(TransactionsFound { first_open, aborted })
 }

@@ -69,6 +69,12 @@ impl View {
         self.state.leader_epoch
     }
 
+    /// Everything below was made durable, as far as was published.
+    #[must_use]
+    pub const fn synced(&self) -> Offset {
+        Offset(self.state.recovery_point)
+    }
+
     /// Base offsets of the segments, in order.
     #[must_use]
     pub fn segments(&self) -> &[Offset] {
@@ -119,8 +125,7 @@ impl View {
     #[must_use]
     pub fn may_have_aborted(&self) -> bool {
         let AbortedKnown { indexed, found } = &self.aborted;
-        let found = found.as_ref().is_some_and(|(_, found)| !found.is_empty());
-        self.state.txn_slots > 0 || !indexed.is_empty() || found
+        self.state.txn_slots > 0 || !indexed.is_empty() || !found.is_empty()
     }
 
     pub(super) const fn aborted(&self) -> &AbortedKnown {
@@ -380,7 +385,7 @@ impl PartitionLog {
         let mut indexed = bases_of(&names, names::TXN_INDEX);
         let first = segments.first().copied().unwrap_or_default();
         indexed.retain(|base| *base >= first && base.0 < state.active_base);
-        let aborted = AbortedKnown::by_files(Arc::new(indexed));
+        let aborted = AbortedKnown::by_files(indexed);
         let listed = Listed { of, segments: Arc::new(segments), aborted };
         let mut cache = guard(&self.reading);
         cache.listed = Some(listed.clone());

@@ -209,7 +209,7 @@ impl Writer {
         let index_bytes = bytes_of(config.segment_index_bytes);
         let last_offset = Offset(state.end_offset) + (batch.offsets - 1);
         state.end_position + batch.bytes > bytes_of(config.segment_bytes)
-            || age_ms > config.segment_ms
+            || age_ms > config.max_segment_ms()
             || (state.offset_slots + 1) * OFFSET_ENTRY_BYTES > index_bytes
             || (state.time_slots + 2) * TIME_ENTRY_BYTES > index_bytes
             || index::relative(last_offset, Offset(state.active_base)).is_none()

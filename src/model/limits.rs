@@ -45,6 +45,9 @@ pub const DECODED_BYTES_MAX: usize = 32 << 20;
 /// are never refused. Kafka has no such limit; an id costs a hostile client nothing, and us some 500 bytes.
 pub const GROUPS_PER_PARTITION_MAX: usize = 20_000;
 
+/// Transactional ids of one partition of `__transaction_state` that requests may make, likewise.
+pub const TRANSACTIONAL_IDS_PER_PARTITION_MAX: usize = 20_000;
+
 /// Ids of one group that were given out, whose owners did not come back with them yet.
 pub const GROUP_PENDING_MAX: usize = 10_000;
 

@@ -6,12 +6,14 @@ use super::header::{RequestHeader, write_response_header};
 use super::schema::{Message, Struct};
 use super::wire::{DecodeError, Reader, Result, Splice, Wire as _, Writer};
 use super::{
-    alter_configs, alter_partition_reassignments, api_versions, create_partitions, create_topics,
-    delete_groups, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_groups, describe_log_dirs, describe_producers, describe_topic_partitions,
-    elect_leaders, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
-    join_group, leave_group, list_groups, list_offsets, list_partition_reassignments, metadata,
-    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    add_offsets_to_txn, add_partitions_to_txn, alter_configs, alter_partition_reassignments,
+    api_versions, create_partitions, create_topics, delete_groups, delete_records, delete_topics,
+    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
+    describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group,
+    leave_group, list_groups, list_offsets, list_partition_reassignments, list_transactions,
+    metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce,
+    sync_group, txn_offset_commit, write_txn_markers,
 };
 
 /// Declares the APIs: `Name = key, served versions, first flexible version: request => response;`
@@ -195,6 +197,16 @@ apis! {
     OffsetForLeaderEpoch = 23, [2..=4], flexible 4:
         offset_for_leader_epoch::OffsetForLeaderEpochRequest
         => offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+    AddPartitionsToTxn = 24, [0..=5], flexible 3:
+        add_partitions_to_txn::AddPartitionsToTxnRequest
+        => add_partitions_to_txn::AddPartitionsToTxnResponse;
+    AddOffsetsToTxn = 25, [0..=4], flexible 3:
+        add_offsets_to_txn::AddOffsetsToTxnRequest => add_offsets_to_txn::AddOffsetsToTxnResponse;
+    EndTxn = 26, [0..=5], flexible 3: end_txn::EndTxnRequest => end_txn::EndTxnResponse;
+    WriteTxnMarkers = 27, [1..=2], flexible 1:
+        write_txn_markers::WriteTxnMarkersRequest => write_txn_markers::WriteTxnMarkersResponse;
+    TxnOffsetCommit = 28, [0..=5], flexible 3:
+        txn_offset_commit::TxnOffsetCommitRequest => txn_offset_commit::TxnOffsetCommitResponse;
     DescribeConfigs = 32, [1..=4], flexible 4:
         describe_configs::DescribeConfigsRequest => describe_configs::DescribeConfigsResponse;
     AlterConfigs = 33, [0..=2], flexible 2:
@@ -223,6 +235,11 @@ apis! {
     DescribeProducers = 61, [0..=0], flexible 0:
         describe_producers::DescribeProducersRequest
         => describe_producers::DescribeProducersResponse;
+    DescribeTransactions = 65, [0..=0], flexible 0:
+        describe_transactions::DescribeTransactionsRequest
+        => describe_transactions::DescribeTransactionsResponse;
+    ListTransactions = 66, [0..=2], flexible 0:
+        list_transactions::ListTransactionsRequest => list_transactions::ListTransactionsResponse;
     DescribeTopicPartitions = 75, [0..=0], flexible 0:
         describe_topic_partitions::DescribeTopicPartitionsRequest
         => describe_topic_partitions::DescribeTopicPartitionsResponse;

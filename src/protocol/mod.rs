@@ -3,6 +3,8 @@
 //! Each API has a file with its messages, declared field by field as Kafka's schemas do; see
 //! `message.rs` for the form. Records stay opaque bytes, and are never copied.
 
+pub mod add_offsets_to_txn;
+pub mod add_partitions_to_txn;
 pub mod alter_configs;
 pub mod alter_partition_reassignments;
 pub mod api;
@@ -18,7 +20,9 @@ pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_topic_partitions;
+pub mod describe_transactions;
 pub mod elect_leaders;
+pub mod end_txn;
 pub mod error_code;
 pub mod fetch;
 pub mod find_coordinator;
@@ -32,6 +36,7 @@ pub mod leave_group;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod list_partition_reassignments;
+pub mod list_transactions;
 mod message;
 pub mod metadata;
 pub mod offset_commit;
@@ -42,7 +47,10 @@ pub mod produce;
 mod reader;
 pub mod schema;
 pub mod sync_group;
+pub mod transaction_records;
+pub mod txn_offset_commit;
 pub mod wire;
+pub mod write_txn_markers;
 mod writer;
 
 pub use api::{ApiKey, Request, Response, frame_response, read_request};

@@ -1,8 +1,11 @@
-//! What a server does on its own, time and again: old segments go.
+//! What a server does on its own, time and again: old segments go, and of each key only the last
+//! record stays where that is wanted.
 //!
 //! Each job has a timer of its own, and its rounds run on a thread apart from those of requests, one
 //! at a time. A round that fails is told of, and the next one comes all the same. A stop ends a round
 //! between two partitions.
+
+mod compaction;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +35,14 @@ struct Job {
     round: fn(&Node, &Stop) -> broker::Result<()>,
 }
 
-const JOBS: [Job; 1] = [Job {
-    name: "retention",
-    interval_ms: |config| config.log_retention_check_interval_ms,
-    round: retention,
-}];
+const JOBS: [Job; 2] = [
+    Job {
+        name: "retention",
+        interval_ms: |config| config.log_retention_check_interval_ms,
+        round: retention,
+    },
+    Job { name: "compaction", interval_ms: compaction::interval_ms, round: compaction::round },
+];
 
 /// Whether a round is to end.
 struct Stop(watch::Receiver<bool>);

@@ -15,6 +15,7 @@ mod node;
 mod outgoing;
 mod prometheus;
 mod start;
+mod transaction_timers;
 
 pub use api::Advertised;
 pub use metrics::Metrics;

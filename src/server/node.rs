@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::metrics::{Metrics, expose_partitions};
 use super::start::Error;
-use crate::broker::{self, Broker, GroupCommit, Groups};
+use crate::broker::{self, Broker, GroupCommit, Groups, Transactions};
 
 /// The node.
 #[derive(Debug)]
@@ -16,7 +16,9 @@ pub struct Node {
     /// Makes appends durable; `None` where nothing is to outlive the server.
     pub commit: Option<Arc<GroupCommit>>,
     /// The coordinator of groups.
-    pub groups: Groups,
+    pub groups: Arc<Groups>,
+    /// The coordinator of transactions.
+    pub transactions: Arc<Transactions>,
     /// The id of this node, from `meta.properties`.
     pub node_id: i32,
     /// The cluster's id, from there too.
@@ -41,7 +43,10 @@ impl Node {
         };
         // What only its directories tell of becomes a topic like others.
         broker.adopt_topics()?;
-        let groups = Groups::new(Arc::clone(&broker), commit.clone())?;
+        let groups = Arc::new(Groups::new(Arc::clone(&broker), commit.clone())?);
+        let coordinated = Some(Arc::clone(&groups));
+        let transactions = Transactions::new(Arc::clone(&broker), commit.clone(), coordinated)?;
+        transactions.recover()?;
         let meta = broker.home().meta_properties()?;
         Ok(Self {
             node_id: meta.node_id,
@@ -49,6 +54,7 @@ impl Node {
             broker,
             commit,
             groups,
+            transactions,
             metrics: Metrics::default(),
             stopping,
         })

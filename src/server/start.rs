@@ -14,7 +14,7 @@ use super::api::Advertised;
 use super::connection::Shared;
 use super::incoming::MemoryBudget;
 use super::node::Node;
-use super::{group_timers, housekeeping, listener, prometheus};
+use super::{group_timers, housekeeping, listener, prometheus, transaction_timers};
 use crate::broker::{self, Broker};
 
 /// Threads that requests run on, whatever the machine has: with one, a slow disk would stop all.
@@ -109,6 +109,8 @@ impl Server {
         };
         server.open_listeners(options, &receiver)?;
         let timers = group_timers::run(Arc::clone(&server.node), receiver.clone());
+        server.listeners.push(server.runtime.spawn(timers));
+        let timers = transaction_timers::run(Arc::clone(&server.node), receiver.clone());
         let housekeeping = housekeeping::run(Arc::clone(&server.node), receiver);
         server.listeners.push(server.runtime.spawn(timers));
         server.listeners.push(server.runtime.spawn(housekeeping));

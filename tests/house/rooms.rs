@@ -3,7 +3,7 @@
 use crate::support::source::{self, Source};
 
 /// Each room, and what it may use besides itself. A new room gets a row here.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("clock", &[]),
     ("protocol", &["model"]),
@@ -14,9 +14,14 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("server", &["model", "clock", "protocol", "record", "storage", "log", "broker"]),
     ("cluster", &["model", "clock", "record", "storage", "log", "broker"]),
     ("inspect", &["model", "clock", "protocol", "record", "storage", "log"]),
+    ("serde", &[]),
+    ("filter", &["record", "serde"]),
     (
         "cli",
-        &["model", "clock", "record", "storage", "log", "broker", "server", "cluster", "inspect"],
+        &[
+            "model", "clock", "record", "storage", "log", "broker", "server", "cluster", "inspect",
+            "serde", "filter",
+        ],
     ),
 ];
 

@@ -11,7 +11,8 @@ use runnel::protocol::{
 use crate::frames::{Exchange, exchanges};
 
 /// Served APIs that none of those clients was made to use.
-const NEVER_CAPTURED: [ApiKey; 5] = [
+const NEVER_CAPTURED: [ApiKey; 6] = [
+    ApiKey::AddOffsetsToTxn,
     ApiKey::AlterConfigs,
     ApiKey::DescribeLogDirs,
     ApiKey::ElectLeaders,

@@ -14,11 +14,13 @@ use crate::random::Random;
 const ROUNDS: u64 = 25;
 
 /// Served messages that the crate does not know.
-const UNKNOWN_TO_THE_ORACLE: [(ApiKey, Way, i16); 6] = [
+const UNKNOWN_TO_THE_ORACLE: [(ApiKey, Way, i16); 8] = [
     (ApiKey::ListOffsets, Way::Request, 11),
     (ApiKey::ListOffsets, Way::Response, 11),
     (ApiKey::OffsetCommit, Way::Request, 10),
     (ApiKey::OffsetFetch, Way::Request, 10),
+    (ApiKey::WriteTxnMarkers, Way::Request, 2),
+    (ApiKey::WriteTxnMarkers, Way::Response, 2),
     (ApiKey::DescribeLogDirs, Way::Request, 5),
     (ApiKey::DescribeLogDirs, Way::Response, 5),
 ];

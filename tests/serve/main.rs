@@ -18,4 +18,5 @@ mod kill;
 mod produce;
 mod retention;
 mod stop;
+mod transactions;
 mod words;

@@ -1,8 +1,7 @@
 //! What is taken of producers, and what is refused with which code.
 
+use runnel::protocol::ErrorCode;
 use runnel::protocol::init_producer_id::InitProducerIdRequest;
-use runnel::protocol::produce::ProduceRequest;
-use runnel::protocol::{ErrorCode, Request};
 use runnel::record::Compression;
 
 use rustix::process::Signal;
@@ -10,7 +9,9 @@ use rustix::process::Signal;
 use crate::ask;
 use crate::support::World;
 use crate::support::served::{Client, address_in};
-use crate::words::{PRODUCE, batch, batch_with, make_topic, produce, produce_request, read_all};
+use crate::words::{
+    PRODUCE, batch, batch_with, make_topic, produce, produce_request, read_all, transactional,
+};
 
 const fn code(error: ErrorCode) -> i16 {
     error.code()
@@ -76,15 +77,8 @@ fn refusals_have_kafkas_codes() {
     assert_ne!(internal.error_code, 0);
     let acks = produce(&mut client, "t", 2, &good);
     assert_eq!(acks.error_code, code(ErrorCode::InvalidRequiredAcks));
-    let transactional = match produce_request("t", 0, 1, &good) {
-        Request::Produce(request) => {
-            ProduceRequest { transactional_id: Some("x".to_owned()), ..request }
-        }
-        other => panic!("{other:?}"),
-    };
-    let refused = crate::try_ask!(client, Produce, PRODUCE, transactional).expect("an answer");
-    let refused = &refused.responses[0].partition_responses[0];
-    assert_eq!(refused.error_code, code(ErrorCode::TransactionalIdAuthorizationFailed));
+    let nobodys = produce(&mut client, "t", 1, &transactional(&["a"], (7, 0, 0)));
+    assert_eq!(nobodys.error_code, code(ErrorCode::TransactionalIdAuthorizationFailed));
     assert_eq!(read_all(&mut client, "t"), []);
     server.stop();
 }

@@ -33,6 +33,17 @@ pub(crate) fn batch_with(
     builder.finish().expect("a batch").to_vec()
 }
 
+/// A batch of these values in a transaction of a producer.
+pub(crate) fn transactional(values: &[&str], (id, epoch, sequence): (i64, i16, i32)) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(Compression::None, None);
+    builder.with_producer(id, epoch, sequence, true);
+    for value in values {
+        let (key, value) = (None, Some(value.as_bytes()));
+        builder.push(&Record { offset: 0, timestamp: 1000, key, value, headers: Headers::NONE });
+    }
+    builder.finish().expect("a batch").to_vec()
+}
+
 /// A produce request of one batch, in the versions that name topics.
 pub(crate) fn produce_request(topic: &str, partition: i32, acks: i16, batch: &[u8]) -> Request {
     let records = Some(Records::Here(BytesMut::from(batch)));

@@ -1,9 +1,9 @@
 //! ListGroups, DescribeGroups, DeleteGroups, OffsetDelete, and what the deletion of topics does.
 
 use super::answer::{Now, Reply};
-use super::gate::Gate;
 use super::shard::Locked;
 use super::{Groups, WriteError};
+use crate::broker::gate::Gate;
 use crate::model::{TopicName, each_once};
 use crate::protocol::ErrorCode;
 use crate::protocol::delete_groups::{
@@ -180,7 +180,9 @@ impl Groups {
                     true if is_read => ErrorCode::GroupSubscribedToTopic,
                     true => ErrorCode::None,
                 };
-                if !error.is_error() && group.offsets.get(&topic.name, partition_index).is_some() {
+                let has_offset = group.offsets.get(&topic.name, partition_index).is_some()
+                    || group.pending.contains(&topic.name, partition_index);
+                if !error.is_error() && has_offset {
                     doomed.push((topic.name.clone(), partition_index));
                 }
                 let error_code = error.code();
@@ -201,7 +203,7 @@ impl Groups {
             let doomed: Vec<_> = locked
                 .groups()
                 .iter()
-                .map(|(id, group)| (id.to_string(), group.offsets.matching(|topic, _| gone(topic))))
+                .map(|(id, group)| (id.to_string(), group.all_offsets(gone)))
                 .filter(|(_, offsets)| !offsets.is_empty())
                 .collect();
             for (id, offsets) in doomed {

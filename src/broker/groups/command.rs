@@ -17,7 +17,8 @@ use std::sync::Arc;
 use super::offsets::{Committed, Offsets};
 use super::replay::{Compacted, Replay};
 use super::snapshot::{self, Snapshot};
-use super::store::{RecordBatch, Store, partition_of};
+use super::store::{RecordBatch, Store};
+use crate::broker::internal::partition_of;
 use crate::broker::{self, Broker, TopicInfo};
 use crate::log::{self, PartitionLog, View};
 use crate::protocol::group_records::{

@@ -13,10 +13,10 @@ use crate::protocol::offset_commit::{
 };
 
 /// A topic of a request, and which of its partitions can be committed.
-struct Topic {
-    name: String,
-    id: Uuid,
-    partitions: Vec<(OffsetCommitRequestPartition, ErrorCode)>,
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) id: Uuid,
+    pub(super) partitions: Vec<(OffsetCommitRequestPartition, ErrorCode)>,
 }
 
 impl Groups {
@@ -29,8 +29,7 @@ impl Groups {
         reply: Reply<OffsetCommitResponse>,
     ) {
         let topics = std::mem::take(&mut request.topics);
-        let max = self.store.broker.config().offset_metadata_max_bytes;
-        let metadata_max = usize::try_from(max).unwrap_or(0).min(limits::GROUP_STRING_BYTES_MAX);
+        let metadata_max = self.metadata_bytes_max();
         let topics = topics.into_iter().map(|topic| self.resolve(version, topic, metadata_max));
         let mut topics: Vec<Topic> = topics.collect();
         let locked = match is_too_long(&request.group_id) {
@@ -58,8 +57,19 @@ impl Groups {
         self.release(locked);
     }
 
+    /// Bytes of what a member may want to be told with an offset.
+    pub(super) fn metadata_bytes_max(&self) -> usize {
+        let max = self.store.broker.config().offset_metadata_max_bytes;
+        usize::try_from(max).unwrap_or(0).min(limits::GROUP_STRING_BYTES_MAX)
+    }
+
     /// Finds a topic of a request, and out which of its partitions there are.
-    fn resolve(&self, version: i16, topic: OffsetCommitRequestTopic, metadata_max: usize) -> Topic {
+    pub(super) fn resolve(
+        &self,
+        version: i16,
+        topic: OffsetCommitRequestTopic,
+        metadata_max: usize,
+    ) -> Topic {
         let broker = &self.store.broker;
         let (found, missing) = match version {
             10.. => (broker.topic_with_id(topic.topic_id), ErrorCode::UnknownTopicId),
@@ -124,13 +134,13 @@ fn keep(
                     topic: &topic.name,
                     partition: index,
                 };
-                batch.offset(&key, &value_of(request, topic.id, partition, now));
+                batch.offset(&key, &value_of(request.retention_time_ms, topic.id, partition, now));
             }
         });
         let base_offset = base_offset.map_err(WriteError::code)?;
         let group = locked.group_or_new(group_id)?;
         for (record_offset, (topic, partition)) in (base_offset..).zip(each(topics)) {
-            let value = value_of(request, topic.id, partition, now);
+            let value = value_of(request.retention_time_ms, topic.id, partition, now);
             let committed = Committed::of(&value, record_offset);
             group.offsets.insert(&topic.name, partition.partition_index, committed);
         }
@@ -144,20 +154,22 @@ fn keep(
 }
 
 /// The partitions that can be committed, each with its topic.
-fn each(topics: &[Topic]) -> impl Iterator<Item = (&Topic, &OffsetCommitRequestPartition)> {
+pub(super) fn each(
+    topics: &[Topic],
+) -> impl Iterator<Item = (&Topic, &OffsetCommitRequestPartition)> {
     topics.iter().flat_map(|topic| {
         let good = topic.partitions.iter().filter(|(_, error)| !error.is_error());
         good.map(move |(partition, _)| (topic, partition))
     })
 }
 
-fn value_of<'a>(
-    request: &OffsetCommitRequest,
+pub(super) fn value_of<'a>(
+    retention_time_ms: i64,
     topic_id: Uuid,
     partition: &'a OffsetCommitRequestPartition,
     now: Now,
 ) -> OffsetCommitValue<'a> {
-    let expire_timestamp = match request.retention_time_ms {
+    let expire_timestamp = match retention_time_ms {
         -1 => -1,
         retention_ms => now.wall_ms.saturating_add(retention_ms).max(0),
     };

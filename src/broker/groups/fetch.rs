@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::answer::{Now, Reply};
-use super::gate::Gate;
 use super::group::Group;
 use super::offsets::Committed;
 use super::{Groups, WriteError};
 use crate::broker::TopicInfo;
+use crate::broker::gate::Gate;
 use crate::model::{Uuid, each_once};
 use crate::protocol::ErrorCode;
 use crate::protocol::offset_fetch::{
@@ -25,12 +25,13 @@ impl Groups {
         now: Now,
         reply: Reply<OffsetFetchResponse>,
     ) {
+        let stable = request.require_stable;
         let groups = match version {
             ..8 => vec![(request.group_id, request.topics.map(named))],
             _ => request.groups.into_iter().map(|group| (group.group_id, group.topics)).collect(),
         };
         let gate = Gate::default();
-        let fetch = |(id, topics)| self.fetch_group(version, id, topics, &gate, now);
+        let fetch = |asked| self.fetch_group(version, asked, stable, &gate, now);
         let mut results: Vec<_> = each_once(groups, |(id, _)| id.clone()).map(fetch).collect();
         gate.open(move |durable| {
             for group in results.iter_mut().filter(|group| group.error_code == 0 && !durable) {
@@ -45,8 +46,8 @@ impl Groups {
     fn fetch_group(
         &self,
         version: i16,
-        group_id: String,
-        topics: Option<Vec<OffsetFetchRequestTopics>>,
+        (group_id, topics): (String, Option<Vec<OffsetFetchRequestTopics>>),
+        stable: bool,
         gate: &Gate,
         now: Now,
     ) -> OffsetFetchResponseGroup {
@@ -62,9 +63,11 @@ impl Groups {
         result.topics = match topics {
             Some(topics) => {
                 let topics = topics.into_iter();
-                topics.map(|topic| self.fetch_topic(version, group, topic)).collect()
+                topics.map(|topic| self.fetch_topic(version, group, topic, stable)).collect()
             }
-            None => group.map(|group| self.fetch_everything(version, group)).unwrap_or_default(),
+            None => {
+                group.map(|group| self.fetch_everything(version, group, stable)).unwrap_or_default()
+            }
         };
         locked.hold(gate);
         self.release(locked);
@@ -81,6 +84,7 @@ impl Groups {
         version: i16,
         group: Option<&Group>,
         topic: OffsetFetchRequestTopics,
+        stable: bool,
     ) -> OffsetFetchResponseTopics {
         let by_id = version >= 10;
         let (name, topic_id) = match by_id {
@@ -94,6 +98,9 @@ impl Groups {
             }
         };
         let fetch = |partition: &i32| {
+            if group.is_some_and(|group| stable && group.pending.contains(&name, *partition)) {
+                return unstable(*partition);
+            }
             let found = group.and_then(|group| group.offsets.get(&name, *partition));
             told(*partition, found.filter(|committed| !committed.is_of_another(topic_id)))
         };
@@ -103,7 +110,12 @@ impl Groups {
     }
 
     /// All that a group has committed; by id, only of topics that are there.
-    fn fetch_everything(&self, version: i16, group: &Group) -> Vec<OffsetFetchResponseTopics> {
+    fn fetch_everything(
+        &self,
+        version: i16,
+        group: &Group,
+        stable: bool,
+    ) -> Vec<OffsetFetchResponseTopics> {
         let mut topics = Vec::new();
         for (name, committed) in group.offsets.topics() {
             let found = self.named(name);
@@ -112,8 +124,13 @@ impl Groups {
             }
             let topic_id = found.map_or(Uuid::default(), |found| found.id);
             let ours = committed.iter().filter(|(_, it)| !it.is_of_another(topic_id));
-            let partitions: Vec<_> =
-                ours.map(|(partition, it)| told(*partition, Some(it))).collect();
+            let told = |(partition, it): (&i32, &Committed)| match stable
+                && group.pending.contains(name, *partition)
+            {
+                true => unstable(*partition),
+                false => told(*partition, Some(it)),
+            };
+            let partitions: Vec<_> = ours.map(told).collect();
             if !partitions.is_empty() {
                 let name = name.to_owned();
                 topics.push(OffsetFetchResponseTopics { name, topic_id, partitions });
@@ -145,6 +162,12 @@ fn told(partition_index: i32, committed: Option<&Committed>) -> OffsetFetchRespo
         metadata: Some(committed.metadata.to_string()),
         error_code: 0,
     }
+}
+
+/// A partition whose offset a transaction is about to change: the client asks again.
+fn unstable(partition_index: i32) -> OffsetFetchResponsePartition {
+    let error_code = ErrorCode::UnstableOffsetCommit.code();
+    OffsetFetchResponsePartition { partition_index, error_code, ..Default::default() }
 }
 
 /// A topic whose id nobody knows.

@@ -3,6 +3,7 @@
 use super::answer::Now;
 use super::classic::{CONSUMER, ClassicGroup, State};
 use super::offsets::{Committed, Offsets};
+use super::pending::Pending;
 use crate::model::config::BrokerConfig;
 
 /// A group.
@@ -11,6 +12,8 @@ pub(super) struct Group {
     pub(super) classic: ClassicGroup,
     /// Its offsets.
     pub(super) offsets: Offsets,
+    /// Those that were committed in transactions which are open.
+    pub(super) pending: Pending,
     /// Whether the log has a record of its members.
     pub(super) recorded: bool,
     /// When it is looked at next; `i64::MAX` if nothing is to be looked at.
@@ -23,6 +26,7 @@ impl Group {
         Self {
             classic: ClassicGroup::new(now.wall_ms),
             offsets: Offsets::default(),
+            pending: Pending::default(),
             recorded: false,
             scheduled_ms: i64::MAX,
         }
@@ -30,7 +34,35 @@ impl Group {
 
     /// Whether forgetting it would lose nothing.
     pub(super) fn is_nothing(&self) -> bool {
-        !self.recorded && self.offsets.is_empty() && self.classic.is_blank()
+        !self.recorded && self.has_no_offsets() && self.classic.is_blank()
+    }
+
+    /// Whether there are no offsets, nor may there be some once transactions end.
+    pub(super) fn has_no_offsets(&self) -> bool {
+        self.offsets.is_empty() && self.pending.is_empty()
+    }
+
+    /// The partitions with an offset, decided or not, of topics that a condition holds for.
+    pub(super) fn all_offsets(&self, condition: impl Fn(&str) -> bool) -> Vec<(String, i32)> {
+        let mut all = self.offsets.matching(|topic, _| condition(topic));
+        all.extend(self.pending.matching(condition));
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Forgets the offset of a partition, and what is not decided of it.
+    pub(super) fn forget_offset(&mut self, topic: &str, partition: i32) {
+        self.offsets.remove(topic, partition);
+        self.pending.remove(topic, partition);
+    }
+
+    /// A producer's transaction has ended: its offsets count, or are forgotten.
+    pub(super) fn decide(&mut self, producer: i64, is_committed: bool) {
+        let decided = self.pending.take(producer);
+        if is_committed {
+            self.offsets.extend_newer(decided);
+        }
     }
 
     /// The offsets whose time is over.
@@ -39,8 +71,16 @@ impl Group {
     /// from the commit, if its members don't read the topic any more; those of a mere holder of
     /// offsets from the commit. A commit that came with a retention of its own has that.
     ///
+    /// What a transaction that is open has committed anew stays.
+    ///
     /// Source: KIP-211.
     pub(super) fn expired(&self, config: &BrokerConfig, now_ms: i64) -> Vec<(String, i32)> {
+        let mut expired = self.expired_of_decided(config, now_ms);
+        expired.retain(|(topic, partition)| !self.pending.contains(topic, *partition));
+        expired
+    }
+
+    fn expired_of_decided(&self, config: &BrokerConfig, now_ms: i64) -> Vec<(String, i32)> {
         let classic = &self.classic;
         let retention_ms = i64::from(config.offsets_retention_minutes) * 60_000;
         let is_old = |since_ms: i64| now_ms.saturating_sub(since_ms) >= retention_ms;

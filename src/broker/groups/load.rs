@@ -2,9 +2,9 @@
 //!
 //! Records are taken in their order; the last of a key counts. What a transaction wrote counts from
 //! its commit marker on, unless something newer was written meanwhile; what of it has no marker is
-//! not taken: nobody is left who would write one.
+//! pending: its coordinator ends it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::answer::Now;
@@ -48,17 +48,10 @@ pub(super) fn load(store: &Store, log: &PartitionLog, now: Now) -> log::Result<B
     Ok(loading.groups)
 }
 
-/// A record of a transaction that is not decided yet.
-struct Undecided {
-    offset: i64,
-    key: Vec<u8>,
-    value: Option<Vec<u8>>,
-}
-
 struct Loading {
     groups: ById,
-    /// What is not decided, by producer.
-    open: HashMap<i64, Vec<Undecided>>,
+    /// Groups with offsets that are not decided, by producer.
+    open: HashMap<i64, BTreeSet<Arc<str>>>,
     now: Now,
 }
 
@@ -71,17 +64,13 @@ impl Loading {
         let (attributes, producer) = (batch.attributes(), batch.producer_id());
         for record in batch.records(scratch)? {
             let record = record?;
+            let key = record.key.unwrap_or_default();
             if attributes.is_control() {
                 self.decide(producer, &record);
             } else if attributes.is_transactional() {
-                let (key, value) = (record.key.unwrap_or_default(), record.value);
-                self.open.entry(producer).or_default().push(Undecided {
-                    offset: record.offset,
-                    key: key.to_vec(),
-                    value: value.map(<[u8]>::to_vec),
-                });
+                self.take_pending(producer, record.offset, key, record.value);
             } else {
-                self.take(record.offset, record.key.unwrap_or_default(), record.value);
+                self.take(record.offset, key, record.value);
             }
         }
         Ok(())
@@ -89,12 +78,24 @@ impl Loading {
 
     /// A marker: version, then 0 for abort or 1 for commit.
     fn decide(&mut self, producer: i64, marker: &Record<'_>) {
-        let undecided = self.open.remove(&producer).unwrap_or_default();
-        if !matches!(marker.key, Some([_, _, 0, 1])) {
-            return;
+        let is_committed = matches!(marker.key, Some([_, _, 0, 1]));
+        for id in self.open.remove(&producer).unwrap_or_default() {
+            self.group(&id).decide(producer, is_committed);
         }
-        for record in undecided {
-            self.take(record.offset, &record.key, record.value.as_deref());
+    }
+
+    /// An offset that a transaction has committed.
+    fn take_pending(&mut self, producer: i64, offset: i64, key: &[u8], value: Option<&[u8]>) {
+        let Ok(GroupRecordKey::Offset { group, topic, partition }) = GroupRecordKey::read(key)
+        else {
+            return;
+        };
+        if let Some(Ok(value)) = value.map(OffsetCommitValue::read) {
+            let committed = Committed::of(&value, offset);
+            self.group(group).pending.insert(producer, topic, partition, committed);
+            if let Some((id, _)) = self.groups.get_key_value(group) {
+                self.open.entry(producer).or_default().insert(Arc::clone(id));
+            }
         }
     }
 
@@ -116,17 +117,13 @@ impl Loading {
         (topic, partition): (&str, i32),
         value: Option<&[u8]>,
     ) {
-        let offsets = &mut self.group(group).offsets;
-        let newer = |it: &Committed| it.record_offset > record_offset;
-        if offsets.get(topic, partition).is_some_and(newer) {
-            return;
-        }
+        let group = self.group(group);
         match value.map(OffsetCommitValue::read) {
             Some(Ok(value)) => {
-                offsets.insert(topic, partition, Committed::of(&value, record_offset));
+                group.offsets.insert(topic, partition, Committed::of(&value, record_offset));
             }
             Some(Err(_)) => {}
-            None => offsets.remove(topic, partition),
+            None => group.forget_offset(topic, partition),
         }
     }
 

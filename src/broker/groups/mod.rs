@@ -17,18 +17,18 @@ mod answer;
 mod classic;
 mod command;
 mod commit;
-mod failures;
 mod fetch;
-mod gate;
 mod group;
 mod listing;
 mod load;
 mod members;
 mod offsets;
+mod pending;
 mod replay;
 mod shard;
 mod snapshot;
 mod store;
+mod transactional;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,10 +39,11 @@ pub use classic::Client;
 pub use command::{CommittedOffset, GroupOffsets};
 pub use listing::{GroupKind, ListedGroup, list_groups};
 
+use super::internal::partition_of;
 use super::{Broker, GroupCommit, Result};
 use crate::protocol::ErrorCode;
 use shard::{Locked, Shard};
-use store::{Store, WriteError, partition_of};
+use store::{Store, WriteError};
 
 /// Is told when [`Groups::next_deadline_ms`] has become sooner.
 pub type Waker = Box<dyn Fn() + Send + Sync>;
@@ -162,6 +163,6 @@ fn check_group_id(id: &str) -> std::result::Result<(), ErrorCode> {
 }
 
 /// Whether a string does not fit into a record.
-const fn is_too_long(text: &str) -> bool {
+pub(super) const fn is_too_long(text: &str) -> bool {
     text.len() > crate::model::limits::GROUP_STRING_BYTES_MAX
 }

@@ -74,6 +74,18 @@ impl Offsets {
         }
     }
 
+    /// Takes those of another, but for what is older than what is here.
+    pub(super) fn extend_newer(&mut self, other: Self) {
+        for (topic, partitions) in other.topics {
+            for (partition, committed) in partitions {
+                let newer = |it: &Committed| it.record_offset > committed.record_offset;
+                if !self.get(&topic, partition).is_some_and(newer) {
+                    self.insert(&topic, partition, committed);
+                }
+            }
+        }
+    }
+
     /// Forgets that of a partition.
     pub(super) fn remove(&mut self, topic: &str, partition: i32) {
         if let Some(partitions) = self.topics.get_mut(topic) {

@@ -4,17 +4,17 @@
 //! written to the file, never while the disk syncs: what tells of records that are not durable yet
 //! is sent by the thread that syncs them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer::{Answer, Now, Step};
-use super::gate::Gate;
 use super::group::Group;
 use super::load::{ById, load};
 use super::store::{RecordBatch, Store, WriteError};
 use crate::broker;
-use crate::log::{self, PartitionLog};
+use crate::broker::gate::Gate;
+use crate::log::{self, EndMarker, PartitionLog, TransactionCheck};
 use crate::model::config::BrokerConfig;
 use crate::model::limits;
 use crate::protocol::ErrorCode;
@@ -45,6 +45,8 @@ struct Groups {
     /// Whether the log must be looked for again before the next append.
     reopen: bool,
     batch: RecordBatch,
+    /// Which groups have offsets of a producer's transaction that is open.
+    undecided: HashMap<i64, BTreeSet<Arc<str>>>,
     /// How many appends there were.
     appended: u64,
 }
@@ -66,6 +68,7 @@ impl Shard {
             log: None,
             reopen: true,
             batch: RecordBatch::default(),
+            undecided: HashMap::new(),
             appended: 0,
         };
         Self {
@@ -118,6 +121,11 @@ impl<'a> Locked<'a> {
             None => ById::new(),
         };
         let ids: Vec<Arc<str>> = groups.keys().map(Arc::clone).collect();
+        for (id, group) in &groups {
+            for producer in group.pending.producers() {
+                self.state.undecided.entry(producer).or_default().insert(Arc::clone(id));
+            }
+        }
         self.state.by_id = Some(groups);
         self.state.log = log;
         let interval_ms = self.config.offsets_retention_check_interval_ms;
@@ -228,6 +236,55 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// Appends a batch of a producer's transaction; gives the offset of its first record.
+    pub(super) fn append_transactional(
+        &mut self,
+        (producer_id, producer_epoch): (i64, i16),
+        check: TransactionCheck,
+        fill: impl Fn(&mut RecordBatch),
+    ) -> log::Result<i64> {
+        let log = self.log_to_write().map_err(|_| log::Error::Gone)?;
+        self.state.batch.clear();
+        fill(&mut self.state.batch);
+        let batch = &mut self.state.batch;
+        match batch.append_transactional(self.store, &log, (producer_id, producer_epoch), check) {
+            Ok(base_offset) => {
+                self.state.appended += 1;
+                Ok(base_offset)
+            }
+            Err(error) => {
+                self.state.reopen |= matches!(error, log::Error::Gone | log::Error::Storage(_));
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends the marker of a producer's transaction.
+    pub(super) fn append_marker(&mut self, marker: &EndMarker) -> broker::Result<log::Appended> {
+        let log = self.store.to_write(self.shard.partition)?;
+        let ended = log.end_transaction(marker, self.now.wall_ms);
+        let ended =
+            ended.map_err(|error| broker::Error::of_log("end a transaction in", &log, error))?;
+        self.state.appended += 1;
+        self.state.log = Some(log);
+        self.state.reopen = false;
+        Ok(ended)
+    }
+
+    /// Remembers that a group has offsets of a producer's transaction.
+    pub(super) fn note_producer(&mut self, producer: i64, group: &str) {
+        let groups = self.state.by_id.as_ref().expect("a locked partition was read");
+        if let Some((id, _)) = groups.get_key_value(group) {
+            let id = Arc::clone(id);
+            self.state.undecided.entry(producer).or_default().insert(id);
+        }
+    }
+
+    /// The groups with offsets of a producer's transaction, which ends.
+    pub(super) fn take_groups_of(&mut self, producer: i64) -> BTreeSet<Arc<str>> {
+        self.state.undecided.remove(&producer).unwrap_or_default()
+    }
+
     fn log_to_write(&mut self) -> Result<Arc<PartitionLog>, WriteError> {
         if !self.state.reopen
             && let Some(log) = &self.state.log
@@ -333,7 +390,7 @@ impl<'a> Locked<'a> {
 
     fn forget_if_done(&mut self, id: &str) -> Result<(), WriteError> {
         match self.group(id) {
-            Some(group) if group.offsets.is_empty() && group.classic.is_idle() => {
+            Some(group) if group.has_no_offsets() && group.classic.is_idle() => {
                 self.forget_group(id)
             }
             _ => Ok(()),
@@ -367,7 +424,7 @@ impl<'a> Locked<'a> {
             })?;
             if let Some(group) = self.group(id) {
                 for (topic, partition) in now_gone {
-                    group.offsets.remove(topic, *partition);
+                    group.forget_offset(topic, *partition);
                 }
             }
             rest = later;
@@ -378,7 +435,7 @@ impl<'a> Locked<'a> {
     /// Forgets a group without members, and its offsets.
     pub(super) fn forget_group(&mut self, id: &str) -> Result<(), WriteError> {
         let Some(group) = self.group(id) else { return Ok(()) };
-        let (recorded, all) = (group.recorded, group.offsets.matching(|_, _| true));
+        let (recorded, all) = (group.recorded, group.all_offsets(|_| true));
         self.forget_offsets(id, &all)?;
         let now_ms = self.now.wall_ms;
         if recorded {

@@ -3,25 +3,27 @@
 use std::sync::Arc;
 
 use crate::broker::{self, Broker, GroupCommit, InternalTopic, TopicInfo};
-use crate::log::{self, PartitionLog, View};
+use crate::log::{self, PartitionLog, TransactionCheck, View};
 use crate::model::{Compression, TopicName};
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
 use crate::record::{BatchBuilder, Headers, Record};
 
-use super::failures::Failures;
 use super::snapshot::Snapshot;
+use crate::broker::failures::Failures;
 
 /// The topic of groups.
 const OFFSETS_TOPIC: InternalTopic = InternalTopic::ConsumerOffsets;
 
-/// The partition that a group is kept in. Source: Kafka's `Utils.abs(groupId.hashCode) % n`.
-pub(super) fn partition_of(group: &str, partitions: i32) -> i32 {
-    let hash = group
-        .encode_utf16()
-        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    (hash & i32::MAX) % partitions.max(1)
+/// The name of the topic.
+pub(super) fn topic_name() -> broker::Result<TopicName> {
+    Ok(TopicName::new(OFFSETS_TOPIC.name())?)
 }
+
+/// What a batch says whose producer has no id.
+const NO_PRODUCER: i64 = -1;
+const NO_EPOCH: i16 = -1;
+const NO_SEQUENCE: i32 = -1;
 
 /// The topic, and what makes appends to it durable.
 #[derive(Debug)]
@@ -42,26 +44,17 @@ impl Store {
 
     /// The topic, if it is there.
     pub(super) fn found(&self) -> broker::Result<Option<TopicInfo>> {
-        let name = TopicName::new(OFFSETS_TOPIC.name())?;
-        match self.broker.topic(&name) {
-            Ok(topic) => Ok(Some(topic)),
-            Err(broker::Error::NoSuchTopic(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.broker.internal_topic_found(OFFSETS_TOPIC)
     }
 
     /// How many partitions the topic has, or will have once it is made.
     pub(super) fn partitions(&self) -> broker::Result<i32> {
-        let to_be = self.broker.config().offsets_topic_num_partitions;
-        Ok(self.found()?.map_or(to_be, |topic| topic.partitions))
+        self.broker.internal_partitions(OFFSETS_TOPIC)
     }
 
     /// A partition to read, if its topic is there. Its directory may not be, then it is empty.
     pub(super) fn to_read(&self, partition: i32) -> broker::Result<Option<Arc<PartitionLog>>> {
-        let Some(topic) = self.found()?.filter(|topic| partition < topic.partitions) else {
-            return Ok(None);
-        };
-        self.broker.log(&topic, partition).map(Some)
+        self.broker.internal_log_to_read(OFFSETS_TOPIC, partition)
     }
 
     /// A snapshot of a partition that is true of its log.
@@ -143,6 +136,36 @@ impl RecordBatch {
         self.builder.push(&Record { offset: 0, timestamp, key, value, headers });
     }
 
+    /// Appends the batch as one of a producer's transaction; gives the offset of its first record.
+    pub(super) fn append_transactional(
+        &mut self,
+        store: &Store,
+        log: &PartitionLog,
+        (producer_id, producer_epoch): (i64, i16),
+        check: TransactionCheck,
+    ) -> log::Result<i64> {
+        let max = bytes_max(log);
+        let too_large = |size| log::Error::LargerThanSegment {
+            size,
+            max: u64::try_from(max).unwrap_or(u64::MAX),
+        };
+        // Offsets have no sequence: a commit that is sent again does no harm.
+        self.builder.with_producer(producer_id, producer_epoch, NO_SEQUENCE, true);
+        let built = self.builder.finish();
+        let appended = match built {
+            Ok(batch) if batch.len() <= max => {
+                log.append_checked(batch, check, store.broker.clock().now_ms())
+            }
+            Ok(batch) => Err(too_large(batch.len())),
+            Err(_) => Err(too_large(usize::MAX)),
+        };
+        self.builder.with_producer(NO_PRODUCER, NO_EPOCH, NO_SEQUENCE, false);
+        if let Err(error @ log::Error::Storage(_)) = &appended {
+            store.failures.note(error);
+        }
+        Ok(appended?.base_offset.0)
+    }
+
     /// Adds a tombstone of a key as it was read.
     pub(super) fn raw_tombstone(&mut self, key: &[u8], timestamp: i64) {
         let (key, headers) = (Some(key), Headers::NONE);
@@ -166,7 +189,7 @@ impl RecordBatch {
 
     /// Appends the batch; gives the offset of its first record.
     pub(super) fn append(&mut self, store: &Store, log: &PartitionLog) -> Result<i64, WriteError> {
-        let max = usize::try_from(log.config().max_message_bytes).unwrap_or(usize::MAX);
+        let max = bytes_max(log);
         let batch = self.builder.finish().map_err(|_| WriteError::TooLarge)?;
         if batch.len() > max {
             return Err(WriteError::TooLarge);
@@ -184,16 +207,7 @@ impl RecordBatch {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::partition_of;
-
-    /// Java's `"...".hashCode()`.
-    #[test]
-    fn groups_are_where_kafka_looks_for_them() {
-        assert_eq!(partition_of("", 50), 0);
-        assert_eq!(partition_of("g1", 50), 3242 % 50);
-        assert_eq!(partition_of("polygenelubricants", 50), 0, "its hash is the smallest integer");
-        assert_eq!(partition_of("é\u{1f600}", i32::MAX), (0xe9 * 31 + 0xd83d) * 31 + 0xde00);
-    }
+/// Bytes that a batch may have.
+fn bytes_max(log: &PartitionLog) -> usize {
+    usize::try_from(log.config().max_message_bytes).unwrap_or(usize::MAX)
 }

@@ -7,6 +7,7 @@ mod part;
 mod plan;
 mod resuming;
 mod run;
+mod selection;
 
 use std::path::PathBuf;
 
@@ -14,8 +15,11 @@ use clap::{Args, ValueEnum};
 
 use super::Outcome;
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
+use crate::filter::Stack;
 use crate::model::IsolationLevel;
 use crate::model::limits::GROUP_STRING_BYTES_MAX;
+use crate::serde::Serde;
 
 /// Flags of `runnel consume`.
 #[derive(Debug, Args)]
@@ -58,6 +62,14 @@ pub(in crate::cli) struct ConsumeArgs {
     /// Only records with this header
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Which records")]
     header: Vec<String>,
+    /// Only records for which a jq program gives anything but false and null
+    #[arg(
+        long = "where",
+        value_name = "JQ",
+        help_heading = "Which records",
+        allow_hyphen_values = true
+    )]
+    program: Option<String>,
 
     /// Of transactions: read-committed or read-uncommitted [default: read-committed]
     #[arg(
@@ -146,12 +158,12 @@ pub(in crate::cli) struct ConsumeArgs {
         hide_possible_values = true
     )]
     order: Option<Order>,
-    /// What keys hold: bytes or string
-    #[arg(long, value_name = "SERDE", help_heading = "Output", value_enum, hide = true)]
-    key_serde: Option<Serde>,
-    /// What values hold: bytes or string
-    #[arg(long, value_name = "SERDE", help_heading = "Output", value_enum, hide = true)]
-    value_serde: Option<Serde>,
+    /// What keys hold: bytes, string, json, short, int, long, float, double or uuid
+    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value_t)]
+    key_serde: Serde,
+    /// What values hold
+    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value_t)]
+    value_serde: Serde,
 
     /// As of Kafka's console consumer
     #[arg(long = "topic", value_name = "TOPIC", hide = true)]
@@ -165,7 +177,7 @@ const AFTER_HELP: &str = "\
 Examples:
   runnel consume logs -f -n 10                  as tail -f
   runnel consume logs --since 1h --grep ERROR
-  runnel consume orders -J | jq .value
+  runnel consume logs --where '.status >= 500'  by a jq program
   runnel consume orders -g billing -f | ./bill  a queue, shared by all who run this
   runnel consume /var/lib/kafka/orders-0        a stopped broker's files";
 
@@ -205,13 +217,6 @@ enum Commit {
     None,
 }
 
-/// What keys and values hold. Both are printed as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Serde {
-    Bytes,
-    String,
-}
-
 /// Reads a group's id.
 pub(in crate::cli) fn parse_group(text: &str) -> Result<String, String> {
     match text.len() {
@@ -234,8 +239,13 @@ fn parse_count(text: &str) -> Result<u64, String> {
 /// Runs `runnel consume`.
 pub(super) fn run(context: &Context, args: ConsumeArgs) -> Outcome {
     let plan = plan::Plan::new(args)?;
-    match plan.keeps_progress() {
-        true => resuming::run(context, &plan),
-        false => run::run(context, &plan),
+    let run = |stack: Option<&Stack>| match plan.keeps_progress() {
+        true => resuming::run(context, &plan, stack),
+        false => run::run(context, &plan, stack),
+    };
+    match plan.program {
+        None => run(None),
+        // Programs run on a stack of their own, and so does all around them.
+        Some(_) => Stack::run(|stack| run(Some(stack))).map_err(CommandError::failed)?,
     }
 }

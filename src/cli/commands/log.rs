@@ -1,5 +1,6 @@
 //! `runnel log`: look after logs.
 
+mod compact;
 mod dump;
 mod repair;
 mod retain;
@@ -22,6 +23,8 @@ pub(in crate::cli) enum LogCommand {
     Verify(verify::VerifyArgs),
     /// Remove segments that are older or more than retention.ms and retention.bytes say
     Retain(retain::RetainArgs),
+    /// Keep only the last record of each key, in topics whose cleanup.policy says compact
+    Compact(compact::CompactArgs),
 }
 
 /// Runs a command on logs.
@@ -31,6 +34,7 @@ pub(super) fn run(context: &Context, command: LogCommand) -> Outcome {
         LogCommand::Repair(args) => repair::run(context, &args),
         LogCommand::Verify(args) => verify::run(context, &args),
         LogCommand::Retain(args) => retain::run(context, &args),
+        LogCommand::Compact(args) => compact::run(context, &args),
     }
 }
 

@@ -1,10 +1,12 @@
 //! `runnel produce`: append records to a topic.
 
+mod derived;
 mod files;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,7 +20,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::escape::parse_delimiter;
 use crate::cli::format::Format;
-use crate::cli::input::{Input, InputOptions, InputReader, InputRecord, Source, Step};
+use crate::cli::input::{Input, InputOptions, InputReader, InputRecord, Step};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::signals::Signals;
 use crate::cli::time::parse_time;
@@ -27,8 +29,12 @@ use crate::clock::SystemClock;
 use crate::cluster::{
     self, Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
 };
+use crate::filter::Stack;
 use crate::model::{Compression, TopicName};
 use crate::record::{Header, Headers, Record};
+use crate::serde::Serde;
+use derived::{Derived, Programs};
+use streams::{Interruptible, Nothing, is_stop};
 
 /// Bytes that a record's text may take beyond the record: escapes of JSON, hexadecimal digits.
 const TEXT_OVERHEAD: usize = 6;
@@ -93,6 +99,15 @@ pub(in crate::cli) struct ProduceArgs {
         conflicts_with = "key_delim"
     )]
     key: Option<String>,
+    /// The key of each record, by a jq program over its value
+    #[arg(
+        long,
+        value_name = "JQ",
+        help_heading = "Records",
+        allow_hyphen_values = true,
+        conflicts_with = "key"
+    )]
+    key_from: Option<String>,
     /// A header of every record
     #[arg(short = 'H', long, value_name = "NAME=VALUE", help_heading = "Records", value_parser = parse_header)]
     header: Vec<(String, String)>,
@@ -102,6 +117,21 @@ pub(in crate::cli) struct ProduceArgs {
     /// The time of records that bring none: a date, a time, or a duration ago [default: now]
     #[arg(long, value_name = "TIME", help_heading = "Records", allow_hyphen_values = true)]
     ts: Option<String>,
+    /// The time of each record, by a jq program over its value
+    #[arg(
+        long,
+        value_name = "JQ",
+        help_heading = "Records",
+        allow_hyphen_values = true,
+        conflicts_with = "ts"
+    )]
+    ts_from: Option<String>,
+    /// What keys hold: bytes, string, json, short, int, long, float, double or uuid
+    #[arg(long, value_name = "SERDE", help_heading = "Records", default_value_t)]
+    key_serde: Serde,
+    /// What values hold
+    #[arg(long, value_name = "SERDE", help_heading = "Records", default_value_t)]
+    value_serde: Serde,
 
     /// Compress batches: none, gzip, snappy, lz4 or zstd
     #[arg(short = 'z', long, value_name = "CODEC", help_heading = "Sending", default_value = "none", value_parser = parse_codec)]
@@ -177,10 +207,28 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         (None, None) => return Err(CommandError::usage("no topic is named")),
     };
     let name = topic_name(&topic)?;
-    let mut plan = plan(&args)?;
+    let (plan, programs) = (plan(&args)?, Programs::new(&args)?);
+    let send = |stack: Option<&Stack>| {
+        send(context, &args, &name, plan, Derived::new(&args, &name, &programs, stack))
+    };
+    match programs.is_empty() {
+        true => send(None),
+        // Programs run on a stack of their own, and so does all around them.
+        false => Stack::run(|stack| send(Some(stack))).map_err(CommandError::failed)?,
+    }
+}
+
+/// Sends what comes.
+fn send(
+    context: &Context,
+    args: &ProduceArgs,
+    name: &TopicName,
+    mut plan: Plan,
+    derived: Derived<'_>,
+) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let cluster = context.open_to_write()?;
-    let topic = find_or_create(context, &cluster, &name, &args)?;
+    let topic = find_or_create(context, &cluster, name, args)?;
     if let Some(partition) = plan.partition {
         topic.require_partition(partition)?;
     }
@@ -200,16 +248,17 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
         signals,
         plan,
         producer,
+        derived,
         failed: 0,
         now_ms: SystemClock.now_ms(),
         started: Instant::now(),
     };
-    let ended = run.send_all(&args);
+    let ended = run.send_all(args);
     // What was read is stored, however the reading ended.
     let stored = run.producer.finish().map_err(CommandError::from);
     context.tell(cluster.take_notices());
     if args.stats {
-        run.print_stats(&name);
+        run.print_stats(name);
     }
     match (ended, stored) {
         (Ok(status), Ok(())) => {
@@ -293,6 +342,7 @@ struct Run<'c> {
     signals: Signals,
     plan: Plan,
     producer: Producer<'c>,
+    derived: Derived<'c>,
     failed: u64,
     now_ms: i64,
     started: Instant,
@@ -394,7 +444,15 @@ impl Run<'_> {
             headers,
         };
         let named = input.partition.filter(|_| self.plan.keep_partition);
-        match self.producer.send(&record, self.plan.partition.or(named), self.now_ms) {
+        let partition = self.plan.partition.or(named);
+        let record = match self.derived.of(record, partition, self.now_ms) {
+            Ok(record) => record,
+            Err(reason) => {
+                self.refuse(input.number, &reason);
+                return Ok(());
+            }
+        };
+        match self.producer.send(&record, partition, self.now_ms) {
             Ok(()) => Ok(()),
             Err(SendError::Failed(error)) => Err(error.into()),
             Err(error) => {
@@ -421,59 +479,5 @@ impl Run<'_> {
             "ms": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         self.context.stats(&object.to_string());
-    }
-}
-
-/// A stream that a signal ends.
-#[derive(Debug)]
-struct Interruptible {
-    file: File,
-    signals: Signals,
-    progress: Progress,
-    done: u64,
-    stopped: bool,
-}
-
-impl Read for Interruptible {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        if self.stopped || !self.signals.wait_for(&self.file)? {
-            self.stopped = true;
-            return Err(io::Error::other(Stopped));
-        }
-        let count = self.file.read(bytes)?;
-        self.done += count as u64;
-        self.progress.set(self.done);
-        Ok(count)
-    }
-}
-
-impl Source for Interruptible {
-    fn ready(&mut self) -> bool {
-        crate::cli::input::Polled(&self.file).ready()
-    }
-}
-
-/// The error of a read that a signal ended.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped by a signal")]
-struct Stopped;
-
-fn is_stop(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stopped>)
-}
-
-/// An empty input.
-#[derive(Debug)]
-struct Nothing;
-
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-}
-
-impl Source for Nothing {
-    fn ready(&mut self) -> bool {
-        true
     }
 }

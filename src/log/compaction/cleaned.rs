@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::groups::Sizes;
 use super::swap::{self, FILES};
 use crate::log::AbortedTransaction;
 use crate::log::aborted::entries_bytes;
 use crate::log::error::{Error, Fault, Result};
+use crate::log::index::{OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES};
 use crate::log::names::{CLEANED, INDEX, LOG, TIME_INDEX, TXN_INDEX};
 use crate::log::partition::Place;
 use crate::log::walk::SegmentFacts;
@@ -64,6 +66,14 @@ impl<'p> CleanedSegment<'p> {
         Ok(Self { place, base, log, facts, index_interval_bytes, buffer, written: 0 })
     }
 
+    /// Bytes of what was added, and of its indexes.
+    pub(super) fn sizes(&self) -> Sizes {
+        let SegmentFacts { offsets, times, end_position, .. } = &self.facts;
+        let index_bytes = offsets.len() as u64 * OFFSET_ENTRY_BYTES;
+        // One more comes at the end.
+        [*end_position, index_bytes, (times.len() as u64 + 1) * TIME_ENTRY_BYTES]
+    }
+
     /// Adds a batch.
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let position = self.facts.end_position;
@@ -114,7 +124,9 @@ impl<'p> CleanedSegment<'p> {
         modified_ms: i64,
     ) -> Result<Finished> {
         self.flush()?;
-        self.facts.push_time();
+        if self.written > 0 {
+            self.facts.push_time();
+        }
         self.write_index(INDEX, &self.facts.index_bytes(), modified_ms)?;
         self.write_index(TIME_INDEX, &self.facts.time_index_bytes(), modified_ms)?;
         if !aborted.is_empty() {

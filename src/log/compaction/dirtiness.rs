@@ -24,6 +24,8 @@ pub struct Dirtiness {
     pub clean_bytes: u64,
     /// Bytes of the others that can be compacted.
     pub dirty_bytes: u64,
+    /// Bytes of the active segment, which can't be compacted before another one is begun.
+    pub active_bytes: u64,
     /// A record has waited for longer than `max.compaction.lag.ms`.
     pub is_overdue: bool,
 }
@@ -42,12 +44,13 @@ impl Dirtiness {
         self.dirty_bytes > 0 && (self.is_overdue || self.ratio() > config.min_cleanable_dirty_ratio)
     }
 
-    const fn none(at: Offset) -> Self {
+    const fn none(view: &View) -> Self {
         Self {
-            first_dirty: at,
-            first_uncleanable: at,
+            first_dirty: view.log_start(),
+            first_uncleanable: view.log_start(),
             clean_bytes: 0,
             dirty_bytes: 0,
+            active_bytes: view.end_position(),
             is_overdue: false,
         }
     }
@@ -66,7 +69,7 @@ impl PartitionLog {
     pub(super) fn dirtiness_of(&self, view: &View, now_ms: i64) -> Result<Dirtiness> {
         let Some((active, finished)) = view.segments().split_last().filter(|(_, f)| !f.is_empty())
         else {
-            return Ok(Dirtiness::none(view.log_start()));
+            return Ok(Dirtiness::none(view));
         };
         let config = self.config();
         let noted = self.place().cleaner_offset()?.unwrap_or_default();
@@ -87,6 +90,7 @@ impl PartitionLog {
             first_uncleanable: finished.get(bound).copied().unwrap_or(*active),
             clean_bytes: sizes(&finished[..first]),
             dirty_bytes: sizes(dirty),
+            active_bytes: view.end_position(),
             is_overdue: self.is_overdue(dirty, &config, now_ms)?,
         })
     }

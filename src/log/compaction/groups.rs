@@ -1,6 +1,7 @@
-//! Which neighbouring segments become one.
+//! Which neighbouring segments become one: those that fit beside what is left of the first.
 //!
-//! Source: Kafka's `Cleaner.groupSegmentsBySize`.
+//! Source: Kafka's `Cleaner.groupSegmentsBySize`. Differs: Kafka goes by what the segments are before
+//! they are compacted, and leaves many small ones for the next time.
 
 use crate::log::error::Result;
 use crate::log::names::{self, INDEX, LOG, TIME_INDEX, TXN_INDEX};
@@ -54,29 +55,19 @@ impl Source {
     }
 }
 
-/// Neighbours that fit into one segment, by their sizes, those of their indexes, and the distance of
-/// offsets that an index can hold.
-pub(super) fn grouped<'s>(sources: &'s [Source], config: &TopicConfig) -> Vec<&'s [Source]> {
-    let (bytes_max, index_bytes_max) =
-        (bytes_of(config.segment_bytes), bytes_of(config.segment_index_bytes));
-    let (mut groups, mut rest) = (Vec::new(), sources);
-    while let Some((first, others)) = rest.split_first() {
-        let sizes = |source: &Source| [source.bytes, source.index_bytes, source.time_index_bytes];
-        let mut sum = sizes(first);
-        let fitting = others.iter().take_while(|source| {
-            let with: [u64; 3] = std::array::from_fn(|which| sum[which] + sizes(source)[which]);
-            let fits = with[0] <= bytes_max
-                && with[1] <= index_bytes_max
-                && with[2] <= index_bytes_max
-                && source.next_base - first.base <= i64::from(i32::MAX);
-            sum = with;
-            fits
-        });
-        let (group, left) = rest.split_at(1 + fitting.count());
-        groups.push(group);
-        rest = left;
+/// Bytes of a segment's log, offset index and time index.
+pub(super) type Sizes = [u64; 3];
+
+impl Source {
+    /// Whether the segment can follow what was written of those from `first` on, by the sizes of log
+    /// and indexes, and by the distance of offsets that an index can hold.
+    pub(super) fn fits_beside(&self, first: &Self, written: Sizes, config: &TopicConfig) -> bool {
+        let index_bytes = bytes_of(config.segment_index_bytes);
+        let max = [bytes_of(config.segment_bytes), index_bytes, index_bytes];
+        let own = [self.bytes, self.index_bytes, self.time_index_bytes];
+        written.iter().zip(own).zip(max).all(|((written, own), max)| written + own <= max)
+            && self.next_base - first.base <= i64::from(i32::MAX)
     }
-    groups
 }
 
 #[cfg(test)]
@@ -96,32 +87,22 @@ mod tests {
         }
     }
 
-    fn bases(sources: &[Source]) -> Vec<Vec<i64>> {
-        let config =
-            TopicConfig { segment_bytes: 100, segment_index_bytes: 20, ..TopicConfig::default() };
-        let groups = grouped(sources, &config);
-        groups.iter().map(|group| group.iter().map(|source| source.base.0).collect()).collect()
-    }
-
     #[test]
     fn groups_keep_to_sizes_and_offsets() {
-        assert_eq!(bases(&[]), [[0_i64; 0]; 0]);
-        let by_bytes = [
-            source(0, 10, 60, 1),
-            source(10, 20, 40, 1),
-            source(20, 30, 1, 1),
-            source(30, 40, 100, 1),
-            source(40, 50, 0, 0),
-        ];
-        assert_eq!(bases(&by_bytes), [vec![0, 10], vec![20], vec![30, 40]]);
-        assert_eq!(
-            bases(&[source(0, 9, 1, 11), source(9, 19, 1, 9), source(19, 29, 1, 1)]),
-            [vec![0, 9], vec![19]]
-        );
+        let config =
+            TopicConfig { segment_bytes: 100, segment_index_bytes: 20, ..TopicConfig::default() };
+        let first = source(5, 10, 500, 500);
         let far = i64::from(i32::MAX);
-        assert_eq!(bases(&[source(5, 10, 1, 1), source(10, far + 6, 1, 1)]), [[5], [10]]);
-        assert_eq!(bases(&[source(5, 10, 1, 1), source(10, far + 5, 1, 1)]), [[5, 10]]);
-        // One that is too large stays alone.
-        assert_eq!(bases(&[source(0, 1, 500, 1), source(1, 2, 1, 1)]), [[0], [1]]);
+        for (next, written, fits) in [
+            (source(10, 20, 40, 1), [60, 1, 1], true),
+            (source(10, 20, 40, 1), [61, 1, 1], false),
+            (source(10, 20, 1, 9), [1, 11, 11], true),
+            (source(10, 20, 1, 9), [1, 12, 1], false),
+            (source(10, 20, 1, 9), [1, 1, 12], false),
+            (source(10, far + 5, 1, 1), [1, 1, 1], true),
+            (source(10, far + 6, 1, 1), [1, 1, 1], false),
+        ] {
+            assert_eq!(next.fits_beside(&first, written, &config), fits, "{next:?} {written:?}");
+        }
     }
 }

@@ -32,7 +32,7 @@ use std::ops::ControlFlow;
 pub use dirtiness::Dirtiness;
 
 use self::cleaned::{CleanedSegment, Finished};
-use self::groups::{Source, grouped};
+use self::groups::Source;
 use self::offset_map::OffsetMap;
 use self::passes::{Pass, Progress, copy_group, fill_map, is_overtaken};
 use self::record_filter::{LastOfProducer, RecordFilter};
@@ -238,14 +238,18 @@ impl PartitionLog {
     ) -> Result<std::result::Result<Compacted, CompactionEnd>> {
         let place = self.place();
         let mut compacted = Compacted { rounds: 1, ..Compacted::default() };
-        let groups = grouped(sources, config);
-        for (number, group) in groups.iter().enumerate() {
-            let is_last = number + 1 == groups.len();
-            let (base, interval) = (group[0].base, bytes_of(config.index_interval_bytes));
+        let mut rest = sources;
+        while let Some(first) = rest.first() {
+            let (base, interval) = (first.base, bytes_of(config.index_interval_bytes));
             let counted = filter.counts;
             filter.has_changed = false;
             let mut cleaned = CleanedSegment::create(place, base, interval)?;
-            let copied = copy_group(place, group, is_last, filter, &mut cleaned, progress);
+            let copied = copy_group(place, rest, config, filter, &mut cleaned, progress);
+            let (copied, group) = match copied {
+                Ok((pass, count)) => (Ok(pass), &rest[..count]),
+                Err(error) => (Err(error), rest),
+            };
+            rest = &rest[group.len()..];
             let aborted = filter.transactions.take_indexed();
             let modified_ms = group.last().map_or(0, |source| source.modified_ms);
             let finished = match copied {

@@ -11,7 +11,7 @@ use crate::log::error::{Error, Result};
 use crate::log::partition::Place;
 use crate::log::scan::{Check, Found, Scanner};
 use crate::log::segment::Segment;
-use crate::model::Offset;
+use crate::model::{Offset, TopicConfig};
 use crate::record::{Batch, Decompressor};
 use crate::storage::File;
 
@@ -68,18 +68,22 @@ pub(super) fn fill_map(
     Ok(Pass::Whole)
 }
 
-/// Copies what stays of a group of segments. `is_last` tells that no other group follows.
+/// Copies what stays of the first of these segments, and of as many after it as fit beside that; tells
+/// how many there were.
 pub(super) fn copy_group(
     place: &Place,
-    group: &[Source],
-    is_last: bool,
+    sources: &[Source],
+    config: &TopicConfig,
     filter: &mut RecordFilter<'_>,
     cleaned: &mut CleanedSegment<'_>,
     progress: Progress<'_>,
-) -> Result<Pass> {
+) -> Result<(Pass, usize)> {
     // The last batch of all is in the last segment that has any.
-    let last = group.iter().rposition(|source| source.bytes > 0).filter(|_| is_last);
-    for (number, source) in group.iter().enumerate() {
+    let last = sources.iter().rposition(|source| source.bytes > 0);
+    for (number, source) in sources.iter().enumerate() {
+        if number > 0 && !source.fits_beside(&sources[0], cleaned.sizes(), config) {
+            return Ok((Pass::Whole, number));
+        }
         let segment = Segment::open(&*place.storage, &place.dir, source.base)?;
         let pass = each_batch(&*segment.log, 0, source.bytes, progress, |batch, end| {
             let is_last = last == Some(number) && end == source.bytes;
@@ -89,10 +93,10 @@ pub(super) fn copy_group(
             }
         })?;
         if pass != Pass::Whole {
-            return Ok(pass);
+            return Ok((pass, number + 1));
         }
     }
-    Ok(Pass::Whole)
+    Ok((Pass::Whole, sources.len()))
 }
 
 /// Visits the batches of a segment, with the position after each, as long as that gives `true`.

@@ -31,6 +31,8 @@ pub struct BrokerConfig {
     pub group_min_session_timeout_ms: i32,
     /// `log.cleaner.backoff.ms`.
     pub log_cleaner_backoff_ms: i64,
+    /// `log.cleaner.dedupe.buffer.size`.
+    pub log_cleaner_dedupe_buffer_size: i64,
     /// `log.cleaner.enable`.
     pub log_cleaner_enable: bool,
     /// `log.cleaner.threads`.
@@ -99,6 +101,7 @@ impl BrokerConfig {
             group_max_size: values.int("group.max.size"),
             group_min_session_timeout_ms: values.int("group.min.session.timeout.ms"),
             log_cleaner_backoff_ms: values.long("log.cleaner.backoff.ms"),
+            log_cleaner_dedupe_buffer_size: values.long("log.cleaner.dedupe.buffer.size"),
             log_cleaner_enable: values.boolean("log.cleaner.enable"),
             log_cleaner_threads: values.int("log.cleaner.threads"),
             log_retention_check_interval_ms: values.long("log.retention.check.interval.ms"),

@@ -135,6 +135,8 @@ pub const BROKER_CONFIG_KEYS: &[BrokerConfigKey] = &[
         "Where the broker listens."),
     live("log.cleaner.backoff.ms", Long, "15000", AtLeast(0),
         "Milliseconds that compaction sleeps when there is nothing to do."),
+    live("log.cleaner.dedupe.buffer.size", Long, "134217728", AtLeast(1 << 20),
+        "Bytes of memory that compaction may take to remember keys in."),
     live("log.cleaner.delete.retention.ms", Long, "86400000", AtLeast(0),
         "Milliseconds that compaction keeps tombstones for."),
     fixed("log.cleaner.enable", Boolean, "true", Any,

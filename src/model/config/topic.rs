@@ -168,6 +168,17 @@ impl TopicConfig {
         Ok(config)
     }
 
+    /// Milliseconds after which a segment is rolled: the active one is never compacted, so that a
+    /// record may wait there no longer than `max.compaction.lag.ms`. Source: Kafka's
+    /// `LogConfig.maxSegmentMs`.
+    #[must_use]
+    pub fn max_segment_ms(&self) -> i64 {
+        match self.cleanup_policy.compact {
+            true => self.segment_ms.min(self.max_compaction_lag_ms),
+            false => self.segment_ms,
+        }
+    }
+
     /// The level for a codec, where one can be set.
     #[must_use]
     pub const fn compression_level(&self, codec: Compression) -> Option<i32> {

@@ -1,11 +1,21 @@
 //! ApiVersions 0–4: what this node serves. A version that is not served is answered in the form of
 //! version 0 with error 35, which every client understands. Source: KIP-511.
 //!
-//! No features are listed: transactions of version 2 and the new group protocols are not served.
+//! Of the features, `transaction.version` is 2: clients follow KIP-890. Others, and with them the new
+//! group protocols, are not listed. Source: KIP-584.
 
 use super::Context;
-use crate::protocol::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use crate::protocol::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeature, SupportedFeature,
+};
 use crate::protocol::{ApiKey, ErrorCode};
+
+/// The feature that says how transactions are done.
+const TRANSACTION_VERSION: &str = "transaction.version";
+/// Its level: that of KIP-890.
+const TRANSACTION_LEVEL: i16 = 2;
+/// What would rise if a level changed.
+const FEATURES_EPOCH: i64 = 1;
 
 pub(super) fn handle(context: &Context<'_>, request: &ApiVersionsRequest) -> ApiVersionsResponse {
     let named = |text: &str| is_software_name(text);
@@ -21,7 +31,28 @@ pub(super) fn handle(context: &Context<'_>, request: &ApiVersionsRequest) -> Api
         version = request.client_software_version,
         "client"
     );
-    ApiVersionsResponse { api_keys: served(), finalized_features_epoch: 0, ..Default::default() }
+    let finalized = FinalizedFeature {
+        name: TRANSACTION_VERSION.to_owned(),
+        max_version_level: TRANSACTION_LEVEL,
+        min_version_level: TRANSACTION_LEVEL,
+    };
+    ApiVersionsResponse {
+        api_keys: served(),
+        supported_features: supported(context.version),
+        finalized_features_epoch: FEATURES_EPOCH,
+        finalized_features: vec![finalized],
+        ..ApiVersionsResponse::default()
+    }
+}
+
+/// The features that this node has. A lowest level of 0 is nothing that clients of before version 4
+/// can read. Source: KAFKA-17492.
+fn supported(version: i16) -> Vec<SupportedFeature> {
+    let name = TRANSACTION_VERSION.to_owned();
+    match version {
+        4.. => vec![SupportedFeature { name, min_version: 0, max_version: TRANSACTION_LEVEL }],
+        _ => Vec::new(),
+    }
 }
 
 /// The answer to a version that is not served.

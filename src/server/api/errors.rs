@@ -18,7 +18,7 @@ pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
         Error::KeepsRecords { topic, .. } if topic.is_internal() => {
             ErrorCode::InvalidTopicException
         }
-        Error::KeepsRecords { .. } => ErrorCode::PolicyViolation,
+        Error::KeepsRecords { .. } | Error::NotCompacted(_) => ErrorCode::PolicyViolation,
         Error::Storage(_) | Error::Damaged { .. } => ErrorCode::KafkaStorageError,
         _ => ErrorCode::UnknownServerError,
     }
@@ -43,6 +43,29 @@ pub(super) const fn of_log(error: &log::Error) -> ErrorCode {
     }
 }
 
+/// The code of an error of transactions: clients of before KIP-588 are told of a stale epoch where
+/// they were fenced.
+pub(super) const fn of_fencing(error: ErrorCode, version: i16, since: i16) -> ErrorCode {
+    match error {
+        ErrorCode::ProducerFenced if version < since => ErrorCode::InvalidProducerEpoch,
+        error => error,
+    }
+}
+
+/// The code of a batch whose transaction was not found to have its partition. Source: Kafka's
+/// `ReplicaManager.handleProduceAppend`, KIP-890.
+pub(super) const fn of_verification(error: ErrorCode, version: i16) -> ErrorCode {
+    match error {
+        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        ErrorCode::ConcurrentTransactions if version < 12 => ErrorCode::NotEnoughReplicas,
+        ErrorCode::TransactionAbortable if version < 11 => ErrorCode::InvalidTxnState,
+        ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => {
+            ErrorCode::NotEnoughReplicas
+        }
+        error => error,
+    }
+}
+
 /// The code of a batch that was not appended.
 pub(super) fn of_produce(error: &ProduceError) -> ErrorCode {
     match error {
@@ -50,6 +73,7 @@ pub(super) fn of_produce(error: &ProduceError) -> ErrorCode {
         ProduceError::Invalid(error) => of_batch(error),
         ProduceError::Rebuild(_) => ErrorCode::InvalidRecord,
         ProduceError::Log(error) => of_log(error),
+        ProduceError::Transaction(error) => *error,
     }
 }
 

@@ -1,7 +1,5 @@
-//! FindCoordinator 0–6: this node, for every group. Source: KIP-98, KIP-699 (several keys).
-//!
-//! Transactions are not served: error 53 for a transactional id. The coordinators of share groups
-//! are none of a client's business: error 42.
+//! FindCoordinator 0–6: this node, for every group and transactional id. The coordinators of share
+//! groups are none of a client's business: error 42. Source: KIP-98, KIP-699 (several keys).
 
 use super::{Advertised, Context};
 use crate::protocol::ErrorCode;
@@ -35,13 +33,9 @@ pub(super) fn handle(
 
 fn find(advertised: &Advertised, node_id: i32, key_type: i8, key: String) -> Coordinator {
     let (error, message) = match key_type {
-        KEY_TYPE_GROUP => {
+        KEY_TYPE_GROUP | KEY_TYPE_TRANSACTION => {
             let (host, port) = (advertised.host.clone(), i32::from(advertised.port));
             return Coordinator { key, node_id, host, port, ..Coordinator::default() };
-        }
-        KEY_TYPE_TRANSACTION => {
-            let error = ErrorCode::TransactionalIdAuthorizationFailed;
-            (error, "transactions are not served yet".to_owned())
         }
         other => (ErrorCode::InvalidRequest, format!("no coordinators of type {other}")),
     };
@@ -60,11 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_here_and_others_are_nowhere() {
+    fn groups_and_transactional_ids_are_here_and_others_are_nowhere() {
         let advertised = Advertised { host: "h".to_owned(), port: 9092 };
-        let here = find(&advertised, 1, KEY_TYPE_GROUP, "g".to_owned());
-        assert_eq!((here.node_id, &*here.host, here.port, here.error_code), (1, "h", 9092, 0));
-        for (key_type, code) in [(KEY_TYPE_TRANSACTION, 53), (2, 42), (9, 42)] {
+        for key_type in [KEY_TYPE_GROUP, KEY_TYPE_TRANSACTION] {
+            let here = find(&advertised, 1, key_type, "g".to_owned());
+            assert_eq!((here.node_id, &*here.host, here.port, here.error_code), (1, "h", 9092, 0));
+        }
+        for (key_type, code) in [(2, 42), (9, 42)] {
             let found = find(&advertised, 1, key_type, "g".to_owned());
             assert_eq!((found.node_id, &*found.host, found.port), (-1, "", -1));
             assert_eq!(found.error_code, code);

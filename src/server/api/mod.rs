@@ -4,6 +4,8 @@
 //! and must not wait for anything but the engine: one whose answer has to wait (for a sync, for
 //! records, for the members of a group) gives a future.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 #[cfg(test)]
 mod admin_tests;
 mod alter_configs;
@@ -19,7 +21,9 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 mod errors;
 mod fetch;
 mod find_coordinator;
@@ -29,6 +33,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -40,6 +45,8 @@ mod refusal;
 mod replicas;
 mod resource;
 mod sync_group;
+mod txn_offset_commit;
+mod write_txn_markers;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -131,10 +138,17 @@ fn handle(context: &Context<'_>, session: &Session, request: Request) -> Answer 
         R::CreateTopics(request) => create_topics::handle(context, &request).into(),
         R::DeleteTopics(request) => delete_topics::handle(context, request).into(),
         R::DeleteRecords(request) => delete_records::handle(context, request).into(),
-        R::InitProducerId(request) => init_producer_id::handle(context, &request).into(),
+        R::InitProducerId(request) => init_producer_id::handle(context, &request),
         R::OffsetForLeaderEpoch(request) => {
             offset_for_leader_epoch::handle(context, request).into()
         }
+        R::AddPartitionsToTxn(request) => add_partitions_to_txn::handle(context, request),
+        R::AddOffsetsToTxn(request) => add_offsets_to_txn::handle(context, &request),
+        R::EndTxn(request) => end_txn::handle(context, &request),
+        R::WriteTxnMarkers(request) => write_txn_markers::handle(context, request).into(),
+        R::TxnOffsetCommit(request) => txn_offset_commit::handle(context, request),
+        R::DescribeTransactions(request) => describe_transactions::handle(context, request).into(),
+        R::ListTransactions(request) => list_transactions::handle(context, &request).into(),
         R::ApiVersions(request) => api_versions::handle(context, &request).into(),
         R::DescribeConfigs(request) => describe_configs::handle(context, request).into(),
         R::AlterConfigs(request) => alter_configs::handle(context, request).into(),

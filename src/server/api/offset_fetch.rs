@@ -2,7 +2,7 @@
 //! is not durable yet.
 //!
 //! What was not committed is offset -1, and no error; so is a group that is not there.
-//! `require_stable` asks for nothing more: no transaction can be about to change an offset.
+//! With `require_stable` one that a transaction is about to change is error 88, and asked for again.
 //! Member id and epoch are not looked at, as in Kafka for a classic group.
 //! Source: KIP-447, KIP-709 (several groups), KIP-848 (topic ids).
 

@@ -6,7 +6,8 @@
 //! nobody else is waited for.
 //!
 //! Source: KIP-98 (idempotence), KIP-467 (record errors), KIP-516 (topic ids), KIP-679.
-//! Transactions are not served: a transactional id is answered with error 53.
+//! KIP-890: the first batch of a transaction in a partition is appended once the coordinator has the
+//! partition in it; from version 12 on the batch itself adds it.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::{Answer, Context, errors};
-use crate::broker::{GroupCommit, ProduceError, Produced, TopicInfo};
-use crate::log::PartitionLog;
+use crate::broker::{GroupCommit, ProduceError, Produced, ProducerIdAndEpoch, Sender, TopicInfo};
+use crate::log::{self, Appended, PartitionLog, TransactionCheck, TransactionVersion};
 use crate::model::Uuid;
 use crate::protocol::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
@@ -27,6 +28,8 @@ use crate::server::outgoing::Output;
 
 /// From this version on a batch may be compressed with zstd. Source: KIP-110.
 const ZSTD_SINCE: i16 = 7;
+/// From this version on a batch adds its partition to its transaction. Source: KIP-890.
+const ADDS_SINCE: i16 = 12;
 /// The name of the clients that may write to internal topics. Source: Kafka's `AdminUtils`.
 const ADMIN_CLIENT: &str = "__admin_client";
 
@@ -34,12 +37,11 @@ pub(super) fn handle(context: &Context<'_>, request: ProduceRequest) -> Answer {
     let acks = request.acks;
     let refusal = if !matches!(acks, -1..=1) {
         Some(ErrorCode::InvalidRequiredAcks)
-    } else if request.transactional_id.is_some() {
-        Some(ErrorCode::TransactionalIdAuthorizationFailed)
     } else {
-        None
+        check_producer(&request).err()
     };
-    let mut work = Work { context, refusal, scratch: None, written: Vec::new() };
+    let transactional_id = request.transactional_id.as_deref();
+    let mut work = Work { context, transactional_id, refusal, scratch: None, written: Vec::new() };
     let topics = request.topic_data.into_iter().enumerate();
     let responses = topics.map(|(place, topic)| work.topic(place, topic)).collect();
     let written = work.written;
@@ -52,9 +54,30 @@ pub(super) fn handle(context: &Context<'_>, request: ProduceRequest) -> Answer {
     }
 }
 
+/// Refuses a request whose transactional batches are of no transactional id, or of several producers.
+fn check_producer(request: &ProduceRequest) -> Result<(), ErrorCode> {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut one = None;
+    for partition in partitions {
+        let Some(Records::Here(bytes)) = &partition.records else { continue };
+        let Ok(header) = facts_of(bytes) else { continue };
+        if !header.is_transactional {
+            continue;
+        }
+        if request.transactional_id.is_none() {
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+        }
+        if *one.get_or_insert(header.producer) != header.producer {
+            return Err(ErrorCode::InvalidProducerIdMapping);
+        }
+    }
+    Ok(())
+}
+
 /// What the partitions of one request share.
 struct Work<'a> {
     context: &'a Context<'a>,
+    transactional_id: Option<&'a str>,
     /// What the whole request is refused for.
     refusal: Option<ErrorCode>,
     scratch: Option<Decompressor>,
@@ -120,14 +143,20 @@ impl Work<'_> {
         if header.codec == Compression::Zstd && self.context.version < ZSTD_SINCE {
             return Err(ErrorCode::UnsupportedCompressionType.into());
         }
-        if header.is_transactional {
-            return Err(ErrorCode::InvalidTxnState.into());
-        }
         let config = log.config();
         let scratch = self
             .scratch
             .get_or_insert_with(|| Decompressor::for_max_message_bytes(config.max_message_bytes));
-        let produced = node.broker.produce(&log, &mut bytes, scratch).map_err(|error| {
+        let produced = match self.transactional_id.filter(|_| header.is_transactional) {
+            None => node.broker.produce(&log, &mut bytes, scratch),
+            Some(transactional_id) => {
+                let sender = Sender { transactional_id, producer: header.producer };
+                node.broker.produce_by(&log, &mut bytes, scratch, |batch, now_ms| {
+                    append_transactional(self.context, sender, &log, batch, now_ms)
+                })
+            }
+        };
+        let produced = produced.map_err(|error| {
             tracing::debug!(partition = %log.partition(), %error, "batch refused");
             Refused::of(&error)
         })?;
@@ -141,10 +170,35 @@ impl Work<'_> {
     }
 }
 
+/// Appends a batch of a transaction, which the coordinator is asked about where it begins here.
+fn append_transactional(
+    context: &Context<'_>,
+    sender: Sender<'_>,
+    log: &PartitionLog,
+    batch: &mut [u8],
+    now_ms: i64,
+) -> Result<Appended, ProduceError> {
+    match log.append(batch, now_ms) {
+        Err(log::Error::TransactionNotVerified { .. }) => {}
+        appended => return Ok(appended?),
+    }
+    let version = match context.version {
+        ADDS_SINCE.. => TransactionVersion::V2,
+        _ => TransactionVersion::V1,
+    };
+    let check = TransactionCheck::Verified(version);
+    let append = || log.append_checked(batch, check, now_ms);
+    let transactions = &context.node.transactions;
+    let appended = transactions.append_first(sender, log.partition(), version, append);
+    let code = |error| errors::of_verification(error, context.version);
+    Ok(appended.map_err(|error| ProduceError::Transaction(code(error)))??)
+}
+
 /// What is asked of a batch before it is checked.
 struct HeaderFacts {
     codec: Compression,
     is_transactional: bool,
+    producer: ProducerIdAndEpoch,
     records: u64,
 }
 
@@ -153,6 +207,10 @@ fn facts_of(bytes: &[u8]) -> Result<HeaderFacts, Refused> {
         Ok(Frame::Whole(batch)) => Ok(HeaderFacts {
             codec: batch.attributes().compression().unwrap_or(Compression::None),
             is_transactional: batch.attributes().is_transactional(),
+            producer: ProducerIdAndEpoch {
+                producer_id: batch.producer_id(),
+                producer_epoch: batch.producer_epoch(),
+            },
             records: u64::try_from(batch.records_count()).unwrap_or(0),
         }),
         Ok(Frame::Incomplete { .. }) => Err(ErrorCode::CorruptMessage.into()),

@@ -223,6 +223,26 @@ impl ClassicGroup {
         }
     }
 
+    /// Whether a member may commit offsets in a transaction. Clients of before KIP-447 don't say who
+    /// they are, and are taken by the fencing of their transaction alone.
+    pub(super) fn check_transactional_commit(
+        &self,
+        generation: i32,
+        member_id: &str,
+        instance: Option<&str>,
+    ) -> Result<(), ErrorCode> {
+        if generation < 0
+            && (self.state == State::Empty || member_id.is_empty() && instance.is_none())
+        {
+            return Ok(());
+        }
+        self.check_member(member_id, instance)?;
+        match generation == self.generation {
+            true => Ok(()),
+            false => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+
     /// Begins the session of who has committed anew: it is alive.
     pub(super) fn committed(&mut self, member_id: &str, step: &Step) {
         self.refresh_session(member_id, step);

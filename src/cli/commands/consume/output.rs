@@ -3,14 +3,18 @@
 use std::ops::ControlFlow;
 
 use super::plan::Plan;
+use super::selection::Selection;
+use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::output::OutputRecord;
 use crate::cli::sink::{Sink, SinkError};
 use crate::cluster::LocatedRecord;
+use crate::filter::Stack;
 
 /// What is printed, and how much of it was.
 pub(super) struct Printer<'p> {
     plan: &'p Plan,
+    pub(super) selection: Selection<'p>,
     sink: Sink,
     pub(super) printed: u64,
     ended: Option<Ended>,
@@ -28,9 +32,11 @@ pub(super) enum Ended {
 }
 
 impl<'p> Printer<'p> {
-    pub(super) fn new(plan: &'p Plan) -> Self {
+    /// `stack` is there where the plan has a program.
+    pub(super) fn new(plan: &'p Plan, context: &'p Context, stack: Option<&'p Stack>) -> Self {
         let ended = (plan.count == Some(0)).then_some(Ended::Enough);
-        Self { plan, sink: Sink::stdout(), printed: 0, ended }
+        let selection = Selection::new(plan, context, stack);
+        Self { plan, selection, sink: Sink::stdout(), printed: 0, ended }
     }
 
     /// Prints a record if it is wanted.
@@ -45,8 +51,8 @@ impl<'p> Printer<'p> {
 
     /// Whether a record is to be printed.
     #[inline(always)]
-    pub(super) fn wants(&self, located: &LocatedRecord<'_>) -> bool {
-        self.plan.filter.is_empty() || self.plan.filter.matches(&located.record)
+    pub(super) fn wants(&mut self, located: &LocatedRecord<'_>) -> bool {
+        self.selection.takes(located)
     }
 
     /// Puts a record where it is going to be written from.
@@ -56,7 +62,7 @@ impl<'p> Printer<'p> {
             topic: &located.partition.topic,
             partition: located.partition.partition,
             leader_epoch: located.leader_epoch,
-            record: located.record,
+            record: self.selection.shown(&located.record),
         };
         self.plan.formatter.write(&output, self.sink.buffer());
         self.printed += 1;

@@ -16,10 +16,13 @@ use crate::cli::format::Format;
 use crate::cli::offset_spec::{OffsetRange, OffsetSpec};
 use crate::cli::output::{Formatter, Output};
 use crate::cli::partition_list::parse_partitions;
+use crate::cli::program::compile;
 use crate::cli::time::{parse_duration, parse_time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{self, Cluster, Error, ForeignLog, PartitionReader, RecordRange, TopicInfo};
+use crate::filter::{Form, Program};
 use crate::model::{IsolationLevel, Offset, TopicName};
+use crate::serde::Serde;
 
 /// What a topic argument names.
 #[derive(Debug)]
@@ -53,6 +56,10 @@ pub(super) struct Plan {
     isolation: IsolationLevel,
     pub(super) range: RecordRange,
     pub(super) filter: Filter,
+    /// `--where`
+    pub(super) program: Option<Program>,
+    pub(super) key_serde: Serde,
+    pub(super) value_serde: Serde,
     pub(super) tail: Option<u64>,
     pub(super) count: Option<u64>,
     pub(super) require: u64,
@@ -77,6 +84,16 @@ pub(super) struct Reading {
 }
 
 impl Plan {
+    /// What `$key` is.
+    pub(super) fn key_form(&self) -> Form {
+        form(self.key_serde, Form::String)
+    }
+
+    /// What `.` is.
+    pub(super) fn value_form(&self) -> Form {
+        form(self.value_serde, Form::Json)
+    }
+
     pub(super) fn new(args: ConsumeArgs) -> Result<Self, CommandError> {
         let now_ms = SystemClock.now_ms();
         let time = |text: &Option<String>| {
@@ -105,6 +122,9 @@ impl Plan {
             // A time to come is the end as it is now, or with -f no end yet.
             range: RecordRange { since: time(&args.since)?, until },
             filter,
+            program: args.program.as_deref().map(|it| compile("--where", it)).transpose()?,
+            key_serde: args.key_serde,
+            value_serde: args.value_serde,
             tail: args.tail,
             count: args.count,
             require: args.require.unwrap_or(0),
@@ -275,6 +295,15 @@ impl Plan {
     }
 }
 
+/// What a serde's text is to a program.
+fn form(serde: Serde, of_bytes: Form) -> Form {
+    match serde {
+        Serde::Bytes => of_bytes,
+        serde if serde.is_text() => Form::String,
+        _ => Form::Json,
+    }
+}
+
 /// A topic argument is a path only if it contains `/` or ends in `.log`.
 fn source(text: &str) -> Result<Source, CommandError> {
     if let Some(pattern) = text.strip_prefix('^') {
@@ -311,7 +340,12 @@ fn offsets(texts: &[String], now_ms: i64, is_kept: bool) -> Result<OffsetRange, 
 fn filter(args: &ConsumeArgs) -> Result<Filter, CommandError> {
     let mut filter = Filter::default();
     if let Some(key) = &args.key {
-        filter = filter.with_key(key.as_bytes());
+        let mut stored = Vec::new();
+        let stored = args
+            .key_serde
+            .encode(key.as_bytes(), &mut stored)
+            .map_err(|error| CommandError::usage(format!("cannot read the key {key:?}: {error}")));
+        filter = filter.with_key(stored?);
     }
     if let Some(pattern) = &args.grep {
         filter = filter.with_grep(pattern).map_err(CommandError::usage)?;

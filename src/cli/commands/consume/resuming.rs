@@ -22,6 +22,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::signals::Signals;
 use crate::cluster::{Cluster, LocatedRecord, RecordRange, TimeOrder, TopicInfo, Watcher};
+use crate::filter::Stack;
 use crate::model::{Offset, TopicPartition, Uuid};
 use crate::record::Decompressor;
 
@@ -37,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const CLOCK_EVERY_RECORDS: u64 = 512;
 
 /// Runs a plan.
-pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
+pub(super) fn run(context: &Context, plan: &Plan, stack: Option<&Stack>) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let cluster = keeping::open(plan, context)?;
     // Watching begins before the first look, so that nothing falls in between.
@@ -49,7 +50,7 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
         signals,
         cluster: cluster.as_ref(),
         keeping: Keeping::begin(plan, cluster.as_ref())?,
-        printer: Printer::new(plan),
+        printer: Printer::new(plan, context, stack),
         scratch: Decompressor::default(),
         parts: Vec::new(),
         numbers: HashMap::new(),
@@ -65,8 +66,9 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
     let result = run.go(watcher.as_ref());
     let noted = run.finish();
     let Run { printer, parts, .. } = run;
+    let selected = printer.selection.end();
     let (printed, closed) = printer.finish()?;
-    let status = result?;
+    let status = result?.or(selected);
     noted?;
     if let Some(cluster) = &cluster {
         context.tell(cluster.take_notices());

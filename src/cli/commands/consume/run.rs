@@ -12,6 +12,7 @@ use crate::cli::progress::{Progress, Unit};
 use crate::cli::signals::Signals;
 use crate::clock::{Clock as _, SystemClock};
 use crate::cluster::{PartitionReader, TimeOrder, Watcher, starts_of_last};
+use crate::filter::Stack;
 use crate::log::Fault;
 use crate::model::Offset;
 use crate::record::Decompressor;
@@ -25,7 +26,7 @@ const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
 const LOOK_EVERY_RECORDS: u64 = 4096;
 
 /// Runs a plan.
-pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
+pub(super) fn run(context: &Context, plan: &Plan, stack: Option<&Stack>) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let reading = plan.open(context)?;
     // Watching begins before the first look, so that nothing falls in between.
@@ -42,15 +43,16 @@ pub(super) fn run(context: &Context, plan: &Plan) -> Outcome {
     let mut run = Run {
         plan,
         signals,
-        printer: Printer::new(plan),
+        printer: Printer::new(plan, context, stack),
         scratch: decompressor(reading.readers.iter()),
         progress,
         by_time: plan.by_time,
         read: 0,
     };
     let result = run.read_all(reading, watcher.as_ref(), context);
+    let selected = run.printer.selection.end();
     let (printed, closed) = run.printer.finish()?;
-    let status = result?;
+    let status = result?.or(selected);
     if closed {
         return Ok(Status::Done);
     }
@@ -120,14 +122,14 @@ impl Run<'_> {
         readers: &mut [PartitionReader],
         count: u64,
     ) -> Result<(), CommandError> {
-        let (plan, signals) = (self.plan, &self.signals);
+        let (plan, signals, selection) = (self.plan, &self.signals, &mut self.printer.selection);
         let mut looked_at = 0_u64;
         let starts = starts_of_last(readers, count, plan.range, &mut self.scratch, |located| {
             looked_at += 1;
             if looked_at.is_multiple_of(LOOK_EVERY_RECORDS) && is_to_stop(plan, signals).is_some() {
                 return ControlFlow::Break(());
             }
-            ControlFlow::Continue(plan.filter.is_empty() || plan.filter.matches(&located.record))
+            ControlFlow::Continue(selection.would_take(located))
         })?;
         for (reader, start) in readers.iter_mut().zip(starts) {
             reader.seek(start);

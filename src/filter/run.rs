@@ -1,0 +1,249 @@
+//! A program, run for one record after another.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jaq_core::Exn;
+use jaq_json::{Map, Val};
+
+use super::error::Failure;
+use super::meter::{self, Meter, Stopped};
+use super::program::{Program, Variable};
+use super::shortcut::{self, Shortcut};
+use super::stack::Stack;
+use super::value;
+use crate::record::Headers;
+
+/// Characters of what a program says when it fails. It may hold the whole value.
+const MESSAGE_CHARACTERS_MAX: usize = 160;
+
+/// What the bytes of keys or values are to a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON where they are JSON, else a string.
+    Json,
+    /// A string, whatever it looks like.
+    String,
+}
+
+/// A record as a program sees it. What is not known is null.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// `$topic`
+    pub topic: Option<&'a str>,
+    /// `$partition`
+    pub partition: Option<i32>,
+    /// `$offset`
+    pub offset: Option<i64>,
+    /// `$ts`: milliseconds.
+    pub timestamp: Option<i64>,
+    /// `$key`
+    pub key: Option<&'a [u8]>,
+    /// `.`
+    pub value: Option<&'a [u8]>,
+    /// `$headers`: an object; of headers of one name the last counts.
+    pub headers: Headers<'a>,
+}
+
+/// Runs a program.
+#[derive(Debug)]
+pub struct Evaluator<'p> {
+    program: &'p Program,
+    stack: &'p Stack,
+    key: Form,
+    value: Form,
+    result: Vec<u8>,
+}
+
+impl<'p> Evaluator<'p> {
+    /// Keys are strings, values JSON or strings.
+    #[must_use]
+    pub const fn new(program: &'p Program, stack: &'p Stack) -> Self {
+        let (key, value) = (Form::String, Form::Json);
+        Self { program, stack, key, value, result: Vec::new() }
+    }
+
+    /// What keys and values are.
+    #[must_use]
+    pub fn with_forms(self, key: Form, value: Form) -> Self {
+        Self { key, value, ..self }
+    }
+
+    /// Whether there is a result that is neither false nor null.
+    ///
+    /// # Errors
+    /// [`Failure`] says why that cannot be told of this record.
+    pub fn holds(&self, given: &Given<'_>) -> Result<bool, Failure> {
+        if let (Some(value), Form::Json) = (given.value, self.value) {
+            let decided = match &self.program.shortcut {
+                Shortcut::Condition(condition) => condition.holds(value),
+                // What holds of an object, which is neither false nor null.
+                Shortcut::Select(condition, true) => condition.holds(value),
+                Shortcut::Select(condition, false) => condition.holds(value).filter(|it| !it),
+                _ => None,
+            };
+            if let Some(holds) = decided {
+                return Ok(holds);
+            }
+        }
+        let mut holds = false;
+        self.run(given, self.value_of(given)?, |result| {
+            holds = !matches!(result, Val::Null | Val::Bool(false));
+            Ok(if holds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(holds)
+    }
+
+    /// Gives the bytes of each result in turn, `None` for null, until `each` breaks off.
+    ///
+    /// # Errors
+    /// [`Failure`]; the results before it were given.
+    pub fn results(
+        &mut self,
+        given: &Given<'_>,
+        mut each: impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        if self.by_shortcut(given, &mut each) {
+            return Ok(());
+        }
+        let mut out = std::mem::take(&mut self.result);
+        let value = self.value_of(given)?;
+        let unchanged = value.clone();
+        let run = self.run(given, value, |result| {
+            if *result == unchanged {
+                return Ok(each(given.value));
+            }
+            out.clear();
+            Ok(each(value::write(result, &mut out)?.then_some(&out)))
+        });
+        self.result = out;
+        run
+    }
+
+    /// The bytes of the one result that there must be.
+    ///
+    /// # Errors
+    /// [`Failure`], also where there is none or more than one.
+    pub fn one<'a>(
+        &mut self,
+        given: &Given<'_>,
+        out: &'a mut Vec<u8>,
+    ) -> Result<Option<&'a [u8]>, Failure> {
+        out.clear();
+        let (mut count, mut is_null) = (0, false);
+        self.results(given, |result| {
+            count += 1;
+            is_null = result.is_none();
+            if count > 1 {
+                return ControlFlow::Break(());
+            }
+            out.extend_from_slice(result.unwrap_or_default());
+            ControlFlow::Continue(())
+        })?;
+        match count {
+            0 => Err(Failure::NoResult),
+            1 => Ok((!is_null).then_some(out)),
+            _ => Err(Failure::SeveralResults),
+        }
+    }
+
+    /// Gives the results where they can be told from the bytes.
+    fn by_shortcut(
+        &self,
+        given: &Given<'_>,
+        each: &mut impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
+    ) -> bool {
+        if self.program.shortcut == Shortcut::Identity {
+            let _ = each(given.value);
+            return true;
+        }
+        let (Some(value), Form::Json) = (given.value, self.value) else { return false };
+        let result = match &self.program.shortcut {
+            Shortcut::Path(path) => shortcut::text_at(value, path),
+            Shortcut::Select(condition, is_all) => match condition.holds(value) {
+                Some(false) => return true,
+                Some(true) if *is_all => Some(given.value),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(result) = result {
+            let _ = each(result);
+        }
+        result.is_some()
+    }
+
+    fn value_of(&self, given: &Given<'_>) -> Result<Val, Failure> {
+        of_form(given.value, self.value)
+    }
+
+    /// Gives each result to `each`, within bounds.
+    fn run(
+        &self,
+        given: &Given<'_>,
+        value: Val,
+        mut each: impl FnMut(&Val) -> Result<ControlFlow<()>, Failure>,
+    ) -> Result<(), Failure> {
+        let bound = self.program.variables.iter().map(|it| self.bind(*it, given));
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        let meter = Meter::new(self.stack);
+        let filter = &self.program.filter;
+        // Nothing that a stopped run could leave half done outlives it, but what `each` has; and
+        // that is not run while a step is taken.
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            let context = meter::context(&filter.lut, &meter, bound);
+            for result in filter.id.run((context, value)) {
+                if each(&result.map_err(failure)?)?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }));
+        run.unwrap_or_else(|panic| {
+            Err(match panic.downcast_ref::<Stopped>() {
+                Some(Stopped::Steps) => Failure::Steps,
+                Some(Stopped::Depth) => Failure::Depth,
+                None => Failure::Interpreter,
+            })
+        })
+    }
+
+    fn bind(&self, variable: Variable, given: &Given<'_>) -> Result<Val, Failure> {
+        let integer = |number: Option<i64>| number.map_or(Val::Null, value::integer);
+        Ok(match variable {
+            Variable::Key => of_form(given.key, self.key)?,
+            Variable::Topic => given.topic.map_or(Val::Null, |it| value::string(it.as_bytes())),
+            Variable::Partition => integer(given.partition.map(i64::from)),
+            Variable::Offset => integer(given.offset),
+            Variable::Timestamp => integer(given.timestamp),
+            Variable::Headers => {
+                let header = |it: crate::record::Header<'_>| {
+                    (value::string(it.key), it.value.map_or(Val::Null, value::string))
+                };
+                Val::obj(given.headers.iter().map(header).collect::<Map>())
+            }
+        })
+    }
+}
+
+fn of_form(bytes: Option<&[u8]>, form: Form) -> Result<Val, Failure> {
+    Ok(match (bytes, form) {
+        (None, _) => Val::Null,
+        (Some(bytes), Form::String) => value::string(bytes),
+        (Some(bytes), Form::Json) => value::from_bytes(bytes)?,
+    })
+}
+
+/// What a program says when it fails.
+fn failure(exception: Exn<'_, Val>) -> Failure {
+    let Ok(error) = exception.get_err() else { return Failure::Interpreter };
+    let text = match error.into_val() {
+        Val::TStr(text) | Val::BStr(text) => String::from_utf8_lossy(&text).into_owned(),
+        value => value.to_string(),
+    };
+    let mut shown: String = text.chars().take(MESSAGE_CHARACTERS_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    Failure::Program(shown)
+}

@@ -1,0 +1,56 @@
+//! The stack that programs run on.
+//!
+//! jq programs recurse, and so does what compares, prints and drops the values that they build. A
+//! [`Stack`] is a thread's whose size is known: programs are compiled and run nowhere else, and a
+//! program that would leave its part of it is stopped ([`super::meter`]).
+
+use std::io;
+use std::marker::PhantomData;
+use std::thread;
+
+/// Bytes of the whole. Reserved, not used: the system gives pages when they are touched.
+const STACK_BYTES: usize = 512 << 20;
+
+/// Bytes that the calls of a program may take. What is beyond is for values, which can be nested
+/// about as deep as the program takes steps ([`super::meter::STEPS_MAX`]); the most that a level
+/// takes is about a kilobyte, when it is printed.
+const PROGRAM_BYTES: usize = 48 << 20;
+
+/// Shows that the thread has the room that programs need.
+#[derive(Debug)]
+pub struct Stack {
+    floor: usize,
+    /// It is of one thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Stack {
+    /// Does `work` on a thread with that room, and waits for it.
+    ///
+    /// # Errors
+    /// Where the system gives no such thread.
+    pub fn run<T: Send>(work: impl FnOnce(&Self) -> T + Send) -> io::Result<T> {
+        let on_thread = || {
+            let floor = here().saturating_sub(PROGRAM_BYTES);
+            work(&Self { floor, not_send: PhantomData })
+        };
+        thread::scope(|scope| {
+            let name = "filter".to_owned();
+            let thread = thread::Builder::new().name(name).stack_size(STACK_BYTES);
+            let done = thread.spawn_scoped(scope, on_thread)?.join();
+            Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
+    /// The lowest address that a program's calls may reach.
+    pub(super) const fn floor(&self) -> usize {
+        self.floor
+    }
+}
+
+/// Where the stack is now. It grows downwards.
+#[inline]
+pub(super) fn here() -> usize {
+    let local = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&local)).addr()
+}
