@@ -147,7 +147,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__consume)
-            opts="-o -n -c -p -g -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --isolation --group --cursor-file --commit --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
+            opts="-o -n -c -p -g -f -e -J -K -D -0 -d -q -v -h --offset --since --until --tail --count --partition --key --grep --header --where --isolation --group --cursor-file --commit --follow --exit --timeout --idle --require --format --json --json-value --key-delim --delim --raw --null-delim --frame --null-marker --order --key-serde --value-serde --topic --from-beginning --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -202,6 +202,10 @@ _runnel() {
                     return 0
                     ;;
                 --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -266,11 +270,11 @@ _runnel() {
                     return 0
                     ;;
                 --key-serde)
-                    COMPREPLY=($(compgen -W "bytes string" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --value-serde)
-                    COMPREPLY=($(compgen -W "bytes string" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --topic)
@@ -651,7 +655,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__produce)
-            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --header --partition --ts --compression --acks --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
+            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --key-from --header --partition --ts --ts-from --key-serde --value-serde --compression --acks --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -689,6 +693,10 @@ _runnel() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --key-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -706,6 +714,18 @@ _runnel() {
                     return 0
                     ;;
                 --ts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ts-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-serde)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --value-serde)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -122,9 +122,13 @@ complete -c runnel -n "__fish_runnel_using_subcommand produce" -s D -l delim -d 
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l format -d 'Records in a format, as `consume --format` prints it' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l null-marker -d 'A key or value of S is null' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s k -l key -d 'The key of every record' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l key-from -d 'The key of each record, by a jq program over its value' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s H -l header -d 'A header of every record' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s p -l partition -d 'The partition of every record [default: by key, or each in turn]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l ts -d 'The time of records that bring none: a date, a time, or a duration ago [default: now]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l ts-from -d 'The time of each record, by a jq program over its value' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l value-serde -d 'What values hold' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s z -l compression -d 'Compress batches: none, gzip, snappy, lz4 or zstd' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l acks -d 'When a record counts as stored: all (on disk), 1 (written) or 0' -r -f -a "all\t''
 1\t''
@@ -155,6 +159,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -s p -l partition
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key -d 'Only records with this key' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l grep -d 'Only records whose value matches a regular expression' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l header -d 'Only records with this header' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l where -d 'Only records for which a jq program gives anything but false and null' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l isolation -d 'Of transactions: read-committed or read-uncommitted [default: read-committed]' -r -f -a "read-committed\t'Those of committed ones'
 read-uncommitted\t'All of them'"
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s g -l group -d 'Go on where the group stands, commit what was written, share the partitions with its members' -r
@@ -169,10 +174,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -s K -l key-delim
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s D -l delim -d 'S after each record [default: \\n]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l null-marker -d 'What a null key or value is printed as' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l order -d 'Merge the partitions by timestamp' -r -f -a "time\t'By timestamp'"
-complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key-serde -d 'What keys hold: bytes or string' -r -f -a "bytes\t''
-string\t''"
-complete -c runnel -n "__fish_runnel_using_subcommand consume" -l value-serde -d 'What values hold: bytes or string' -r -f -a "bytes\t''
-string\t''"
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand consume" -l value-serde -d 'What values hold' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l topic -d 'As of Kafka\'s console consumer' -r
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
