@@ -15,16 +15,21 @@ use super::scope::Scope;
 use super::state::StoreId;
 use super::topology::{Form, Side};
 
-/// The key that a table keeps a record under: with its window, where it has one.
-pub(super) fn row_key(record: &Record<'_>, out: &mut Value) {
-    let key = record.key.unwrap_or_default();
-    match record.window {
-        Some(window) => encoding::window_key(out.write(), key, window),
-        None => out.set(Some(key)),
-    }
-}
-
 impl Scope<'_> {
+    /// The key that a table keeps a record under: with its window, where the table has windows.
+    pub(super) fn row_key(&self, store: StoreId, record: &Record<'_>, out: &mut Value) {
+        let key = record.key.unwrap_or_default();
+        if self.has_windows(store) {
+            encoding::window_key(out.write(), key, record.window.unwrap_or_default());
+        } else {
+            out.set(Some(key));
+        }
+    }
+
+    fn has_windows(&self, store: StoreId) -> bool {
+        matches!(self.topology.store_of(store).form, Form::Windowed { .. })
+    }
+
     /// The timestamp and value of a table's row.
     pub(super) fn row(&self, store: StoreId, row_key: &[u8]) -> Result<Option<(i64, &[u8])>> {
         if let Some(cache) = &self.task.caches[store.index()]
@@ -128,7 +133,7 @@ impl Scope<'_> {
         row_key: &[u8],
         key: &mut Vec<u8>,
     ) -> Result<Option<Window>> {
-        if !matches!(self.topology.store_of(store).form, Form::Windowed { .. }) {
+        if !self.has_windows(store) {
             key.extend_from_slice(row_key);
             return Ok(None);
         }

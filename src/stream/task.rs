@@ -121,7 +121,8 @@ impl Task {
     }
 
     /// Closes all windows that are open, as if stream time passed them: final results come out, and records that wait for a
-    /// match. What comes later for these windows is late. Commits.
+    /// match. What comes later for the windows of an aggregation is late; streams that are joined may still find a pair.
+    /// Commits.
     ///
     /// # Errors
     /// Any; the task is not used again.

@@ -374,3 +374,34 @@ fn tables_of_windows_are_joined_by_key_and_window_and_expire() {
         assert_eq!(spans(&bench.rows("joined")), windows[1..]);
     }
 }
+
+#[test]
+fn a_table_without_windows_made_of_one_with_windows_has_plain_keys() {
+    let mut builder = TopologyBuilder::new();
+    let (_, stream) = builder.stream("in");
+    let windowed = windowed(tumbling(10, 0), EmitStrategy::Change, 0);
+    let counts = builder.aggregate_windows(stream, windowed, "count");
+    let changes = builder.changes(counts);
+    let latest = builder.latest(changes, "latest");
+    let updates = builder.aggregate(changes, count(), "updates");
+    let sink = builder.sink("out");
+    builder.table_to(latest, sink);
+    builder.table_to(updates, sink);
+    let topology = Arc::new(builder.build());
+    for cache_bytes in [0, 1 << 20] {
+        let mut bench = Bench::new(&topology, cache_bytes);
+        for timestamp in [1, 2, 11] {
+            bench.feed("in", Some("a"), Some("x"), timestamp);
+        }
+        bench.commit();
+        let row = |value: &str| Out {
+            key: Some("a".to_owned()),
+            window: None,
+            value: Some(value.to_owned()),
+            timestamp: 11,
+        };
+        assert_eq!(bench.rows("latest"), [row("1")]);
+        assert_eq!(bench.rows("updates"), [row(if cache_bytes == 0 { "3" } else { "2" })]);
+        assert!(bench.kept.records.iter().all(|(_, out)| out.window.is_none()));
+    }
+}

@@ -10,14 +10,14 @@ mod tables;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::operators::{EmitStrategy, Retention};
+use super::operators::EmitStrategy;
 use super::program::Aggregator;
 use super::state::StoreId;
 use super::topology::{
     Form, GlobalId, Input, InputId, InputKind, Node, NodeId, Operator, Side, SinkId, Store,
     Topology,
 };
-use super::windows::Windows;
+use super::windows::{Retention, Windows};
 
 /// A stream in a topology that is being built: each record stands alone.
 #[derive(Debug, Clone, Copy)]

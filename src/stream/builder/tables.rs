@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::{Grouped, Stream, Table, TopologyBuilder, Windowed};
 use crate::stream::operators::{
     AggregateStream, AggregateTable, AggregateWindows, EmitStrategy, FilterTable, GroupTable,
-    JoinForeignKey, JoinKind, JoinTables, Latest, MapTable, Pass, Retention, Suppress,
+    JoinForeignKey, JoinKind, JoinTables, Latest, MapTable, Pass, Suppress,
 };
 use crate::stream::program::{Aggregator, Joiner, Predicate, Selector};
 use crate::stream::topology::{Form, InputId, InputKind, NodeId, Operator, Side, SinkId};
-use crate::stream::windows::Windows;
+use crate::stream::windows::{Retention, Windows};
 
 impl TopologyBuilder {
     /// A stream as a table: the latest value of each key, kept in a store of this name.
@@ -69,7 +69,9 @@ impl TopologyBuilder {
         let join = JoinTables { left: left_store, right: right_store, kind, joiner };
         let parents = [(left.node, Side::Left), (right.node, Side::Right)];
         let node = self.add_node(join, &parents);
-        Table { node, store: None, tells_old: false, retention: left.retention }
+        // With windows only where both have them: else the keys alone are the rows'.
+        let retention = left.retention.filter(|_| right.retention.is_some());
+        Table { node, store: None, tells_old: false, retention }
     }
 
     /// A table beside the rows of another that a program names: inner or left. Which row names which is kept in a store of

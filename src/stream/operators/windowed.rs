@@ -8,7 +8,6 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::latest::Retention;
 use super::{hopping, session, sliding};
 use crate::stream::encoding;
 use crate::stream::error::Result;
@@ -19,7 +18,7 @@ use crate::stream::scans::{PAGE_ROWS, ends_by};
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
 use crate::stream::topology::Operator;
-use crate::stream::windows::{Kind, Windows};
+use crate::stream::windows::{Kind, Retention, Windows};
 
 /// When a windowed aggregation tells of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
