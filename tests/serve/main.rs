@@ -10,6 +10,7 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compaction;
 mod doors;
 mod flags;
 mod fuzz;
