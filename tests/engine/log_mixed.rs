@@ -437,3 +437,25 @@ proptest! {
         work(config, true, seed, ops)?;
     }
 }
+
+/// Its records are gone, so only a snapshot tells of it; and that is above the checkpoint of what is
+/// durable, since a process died in the roll.
+#[test]
+fn an_open_transaction_whose_records_were_deleted_stays_known() {
+    let append = |of| Op::Append { by: 0, of, keys: vec![(0, false)] };
+    let compact = || Care::Compact { is_forced: true };
+    for after in 0..40 {
+        let ops = vec![
+            append(None),
+            append(Some(0)),
+            append(None),
+            Op::Kill { by: 0, care: compact(), after },
+            append(None),
+            Op::Care { by: 0, care: Care::Delete { up_to: 250 } },
+        ];
+        for is_server in [false, true] {
+            let config = TopicConfig { segment_bytes: 1000, ..TopicConfig::default() };
+            work(config, is_server, after, ops.clone()).expect("it is known");
+        }
+    }
+}
