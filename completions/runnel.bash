@@ -687,7 +687,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__produce)
-            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --key-from --header --partition --ts --ts-from --key-serde --value-serde --compression --acks --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
+            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --key-from --header --partition --ts --ts-from --key-serde --value-serde --compression --acks --transactional-id --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -771,6 +771,10 @@ _runnel() {
                     ;;
                 --acks)
                     COMPREPLY=($(compgen -W "all 1 0" -- "${cur}"))
+                    return 0
+                    ;;
+                --transactional-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --topic)

@@ -135,6 +135,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand produce" -s z -l compressi
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l acks -d 'When a record counts as stored: all (on disk), 1 (written) or 0' -r -f -a "all\t''
 1\t''
 0\t''"
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l transactional-id -d 'The whole input or nothing, as one transaction; who has ID besides is fenced' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l topic -d 'As of Kafka\'s console producer' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'

@@ -2,6 +2,7 @@
 
 use crate::log::{self, PartitionLog};
 use crate::model::{ConfigError, InvalidTopicName, TopicName, TopicPartition};
+use crate::protocol::ErrorCode;
 use crate::storage;
 
 /// What an operation of the engine gives.
@@ -104,6 +105,17 @@ pub enum Error {
         /// The partition that a member owns; `None` if it matters that there is any member.
         partition: Option<TopicPartition>,
     },
+    /// What went wrong while a coordinator worked, in a sentence.
+    #[error("{0}")]
+    Coordinator(String),
+    /// A transaction that can't begin, go on or end.
+    #[error("transactional id {id}: {}", refusal(*.cause))]
+    Transaction {
+        /// The transactional id.
+        id: String,
+        /// What its coordinator says.
+        cause: ErrorCode,
+    },
     /// A topic that keeps all records of a key.
     #[error("topic {0} is not compacted: its cleanup.policy does not say compact")]
     NotCompacted(TopicName),
@@ -115,9 +127,6 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// What a later version will do.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
     /// A backup that is none, or damaged.
     #[error("backup {path} is damaged at position {position}: {cause}")]
     Backup {
@@ -150,6 +159,16 @@ fn in_use(partition: &Option<TopicPartition>) -> String {
         || "it has members".to_owned(),
         |partition| format!("a member reads {partition}"),
     )
+}
+
+fn refusal(cause: ErrorCode) -> String {
+    match cause {
+        ErrorCode::ProducerFenced | ErrorCode::InvalidProducerEpoch => {
+            "another producer has begun with it".to_owned()
+        }
+        ErrorCode::InvalidRequest => "it must have 1 to 32767 bytes".to_owned(),
+        cause => format!("its coordinator says {cause}"),
+    }
 }
 
 fn holder_suffix(holder: &Option<String>) -> String {

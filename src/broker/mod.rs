@@ -57,7 +57,9 @@ pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
 pub use retain::RetentionRound;
 pub use topics::TopicInfo;
-pub use transactions::{Lease, Partitions, ProducerIdAndEpoch, Sender, Transactions};
+pub use transactions::{
+    Lease, Partitions, ProducerIdAndEpoch, Sender, TransactionalId, Transactions,
+};
 
 use crate::clock::Clock;
 use crate::log::checkpoint::Deferred;

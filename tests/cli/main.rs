@@ -26,6 +26,7 @@ mod log_repair;
 mod log_retain;
 mod log_verify;
 mod produce;
+mod produce_transactional;
 mod readme;
 mod round_trip;
 mod topic;
