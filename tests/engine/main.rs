@@ -7,6 +7,7 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup_crash;
 mod group_commands;
 mod group_records;
 mod groups;
@@ -21,6 +22,7 @@ mod log_crash;
 mod log_ground;
 mod log_idempotent;
 mod log_kafka_producers;
+mod log_mixed;
 mod log_leftovers;
 mod log_model;
 mod log_retain;

@@ -15,6 +15,7 @@ mod doors;
 mod flags;
 mod fuzz;
 mod hostile;
+mod isolation;
 mod kill;
 mod produce;
 mod retention;
