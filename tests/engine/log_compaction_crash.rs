@@ -18,8 +18,10 @@ use crate::kafka_load::load;
 use crate::log_ground::liar::{Lie, through};
 use crate::log_ground::transactional::{Committed, Script, committed};
 use crate::log_ground::{DIR, Result, lay_out, open, open_to_read, soak};
+use runnel::inspect::verify_partition;
 use runnel::log::{Compaction, CompactionEnd, Cursor, PartitionLog};
 use runnel::model::TopicConfig;
+use runnel::model::config::CleanupPolicy;
 use runnel::record::{Batch, Frame};
 use runnel::storage::Storage as _;
 use runnel::storage::sim::{Fault, Loss, SimStorage};
@@ -27,7 +29,12 @@ use runnel::storage::sim::{Fault, Loss, SimStorage};
 const FORCED: Compaction = Compaction { map_bytes_max: 1 << 20, is_forced: true };
 
 fn config() -> TopicConfig {
-    TopicConfig { segment_bytes: 700, index_interval_bytes: 150, ..TopicConfig::default() }
+    TopicConfig {
+        segment_bytes: 700,
+        index_interval_bytes: 150,
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        ..TopicConfig::default()
+    }
 }
 
 /// A compacted segment may take in three of before.
@@ -117,7 +124,12 @@ fn strike(number: u64, fault: Fault, seed: u64) -> Result<bool> {
         let log = open_to_read(Arc::new(world.process()), &config());
         let found = log.view().map_err(|error| error.to_string());
         let found = found.and_then(|view| committed(&log, &view));
-        found.and_then(|found| script.check(&found)).map_err(|wrong| format!("{what}: {wrong}"))
+        found.and_then(|found| script.check(&found)).map_err(|wrong| format!("{what}: {wrong}"))?;
+        let report = verify_partition(&log, &mut |_| {}).map_err(|error| error.to_string())?;
+        match report.has_damage() {
+            false => Ok(()),
+            true => Err(format!("{what}: a verification finds {:?}", report.findings)),
+        }
     };
     check("a new reader")?;
     let next = open(Arc::new(world.process()), &roomy());
