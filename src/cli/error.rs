@@ -138,7 +138,7 @@ impl From<cluster::Error> for CommandError {
                 Some(format!("`runnel topic describe {topic}` shows its partitions"))
             }
             E::Served { .. } => {
-                Some("stop the server, or send to it with a Kafka client".to_owned())
+                Some("stop the server, or go through it with a Kafka client".to_owned())
             }
             E::Written { .. } => {
                 Some("let those commands end first, or stop them: a server writes alone".to_owned())
