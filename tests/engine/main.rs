@@ -17,6 +17,7 @@ mod kafka_load;
 mod log_compaction;
 mod log_compaction_beside;
 mod log_compaction_crash;
+mod log_compaction_transactions;
 mod log_crash;
 mod log_ground;
 mod log_idempotent;
