@@ -17,6 +17,7 @@
 //! | [`inspect`] | look into logs and repair them, also a dead directory's |
 //! | [`serde`] | what keys and values hold: bytes to text and back; JSON |
 //! | [`filter`] | jq programs over records |
+//! | [`stream`] | streams and tables: topologies as a pure engine; no I/O |
 //! | [`cli`] | arguments, formats, progress, exit codes |
 //!
 //! Below `cli` nothing prints, exits or reads the environment.
@@ -34,3 +35,4 @@ pub mod record;
 pub mod serde;
 pub mod server;
 pub mod storage;
+pub mod stream;

@@ -3,7 +3,7 @@
 use crate::support::source::{self, Source};
 
 /// Each room, and what it may use besides itself. A new room gets a row here.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("clock", &[]),
     ("protocol", &["model"]),
@@ -16,11 +16,12 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("inspect", &["model", "clock", "protocol", "record", "storage", "log"]),
     ("serde", &[]),
     ("filter", &["record", "serde"]),
+    ("stream", &["model"]),
     (
         "cli",
         &[
             "model", "clock", "record", "storage", "log", "broker", "server", "cluster", "inspect",
-            "serde", "filter",
+            "serde", "filter", "stream",
         ],
     ),
 ];

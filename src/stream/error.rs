@@ -1,0 +1,49 @@
+//! Why a record could not be taken through a topology.
+
+/// What an operation of the engine gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What lies behind an error that comes from outside the engine.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a task could not go on. The record may have changed a part of the state: unless the task says that it did not, it is
+/// not used again, and what it did since its last commit is undone with the state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A program said no to a record.
+    #[error("{0}")]
+    Program(#[source] Cause),
+    /// The state could not be read or written.
+    #[error("cannot use the state: {0}")]
+    State(#[source] Cause),
+    /// Who takes the output said no.
+    #[error("cannot hand over a result: {0}")]
+    Output(#[source] Cause),
+    /// The state holds what the engine never wrote.
+    #[error("state store {store} is damaged: {what}")]
+    Corrupt {
+        /// Which store.
+        store: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The state was written by another version of the engine.
+    #[error("the state has format {found}, this is format {expected}")]
+    Format {
+        /// What the state says.
+        found: u8,
+        /// What the engine writes.
+        expected: u8,
+    },
+    /// An aggregate was asked for what it can't do.
+    #[error("this aggregate cannot {0}")]
+    Unsupported(&'static str),
+}
+
+impl Error {
+    /// The failure of a program.
+    pub fn program(cause: impl Into<Cause>) -> Self {
+        Self::Program(cause.into())
+    }
+}
