@@ -158,7 +158,10 @@ impl<'p> Evaluator<'p> {
             Outcome::Truth(condition) => condition.holds(value),
             // A condition holds of objects only, which are neither false nor null.
             Outcome::Value if selects.is_some() => Some(true),
-            Outcome::Object(_) if selects.is_some() => Some(true),
+            // A path of one name can't fail there, a longer one can.
+            Outcome::Object(members) if selects.is_some() => {
+                members.iter().all(|(_, path)| path.len() == 1).then_some(true)
+            }
             _ => None,
         }
     }

@@ -193,7 +193,7 @@ pub(super) fn write_object(
     members: &[(String, Vec<String>)],
     out: &mut Vec<u8>,
 ) -> Option<()> {
-    if member_count(value)? <= members.len() {
+    if !has_other_member(value, members)? {
         return None;
     }
     for (before, path) in members {
@@ -214,21 +214,24 @@ fn scalar(found: &str) -> Option<&str> {
     }
 }
 
-/// How many members an object has, one that stands twice counted twice.
-fn member_count(value: &[u8]) -> Option<usize> {
+/// Whether an object has a member beside these, so that it does not equal an object of these.
+fn has_other_member(value: &[u8], members: &[(String, Vec<String>)]) -> Option<bool> {
     let mut scanner = Scanner::new(value)?;
-    let mut count = 0;
     scanner.expect(b'{').ok()?;
     if scanner.eat(b'}') {
-        return Some(0);
+        return Some(false);
     }
     loop {
-        scanner.string().ok()?;
+        let key = scanner.string().ok()?;
+        // What stands before a member is `{` or `,`, the name in quotes, and a colon.
+        let is_key = |(before, _): &(String, _)| before[2..before.len() - 2] == *key.raw;
+        if !key.is_escaped && !members.iter().any(is_key) {
+            return Some(true);
+        }
         scanner.expect(b':').ok()?;
         scanner.skip_value(DEPTH_MAX).ok()?;
-        count += 1;
         if !scanner.eat(b',') {
-            return Some(count);
+            return Some(false);
         }
     }
 }

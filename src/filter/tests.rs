@@ -53,6 +53,7 @@ fn what_programs_give() {
         ("{a, b: .c}", r#"{"c":[1], "a":null}"#, &[Some(r#"{"a":null,"b":[1]}"#)]),
         // Equal to the value: its bytes pass unchanged.
         ("{b: 1, a}", r#"{ "a": 1.0, "b":1 }"#, &[Some(r#"{ "a": 1.0, "b":1 }"#)]),
+        ("{a, b}", r#"{"a":1,"b":2,"a":1}"#, &[Some(r#"{"a":1,"b":2,"a":1}"#)]),
         ("{a}", r#"{"a":1,"b":2}"#, &[Some(r#"{"a":1}"#)]),
         ("{a}", r#"{"a":1,"\u0061":2}"#, &[Some(r#"{"a":1,"\u0061":2}"#)]),
         ("{a: .a}", r#"{ "a": 1.0 }"#, &[Some(r#"{ "a": 1.0 }"#)]),
@@ -145,10 +146,12 @@ fn what_holds() {
         ("select(.a == 1)", r#"{"a":1}"#, true),
         ("select(.a == null)", "null", false),
         ("select(.a > 1) | .b", r#"{"a":2,"b":false}"#, false),
+        ("select(.a == 1) | {b, c: .d}", r#"{"a":1}"#, true),
         (".level == \"error\" and .n >= 3", r#"{"level":"error","n":3}"#, true),
     ] {
         assert_eq!(holds(&program(text), value.as_bytes()), Ok(expected), "{text} of {value}");
     }
+    assert!(holds(&program("select(.a == 1) | {b: .b.c}"), br#"{"a":1,"b":2}"#).is_err());
     let failed = holds(&program(".a == 1"), b"[]").expect_err("no object");
     assert!(failed.to_string().starts_with("cannot index [] with"), "{failed}");
 }
