@@ -49,6 +49,7 @@ pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Re
         counts: Counts::default(),
         replay: Replay::new(place, start, listing.snapshots(place))?,
         gaps: Vec::new(),
+        is_replacing: listing.is_replacing(),
         segments: 0,
         bytes: 0,
         end: None,
@@ -120,6 +121,11 @@ impl Listing {
         self.segments.iter().copied().filter(move |base| only.is_none_or(|only| only == *base))
     }
 
+    /// Whether a compaction puts new segments in the place of old ones, or was stopped at that.
+    fn is_replacing(&self) -> bool {
+        self.files.iter().any(|entry| entry.name.ends_with(names::SWAP))
+    }
+
     /// Offsets of the snapshots that the batches can be held to, in order.
     fn snapshots(&self, place: &Place) -> Vec<Offset> {
         if place.only_segment.is_some() {
@@ -139,6 +145,8 @@ struct Verification<'l> {
     replay: Replay<'l>,
     /// Offsets that no segment has, and the file that follows them.
     gaps: Vec<(String, Problem)>,
+    /// Indexes may tell of more than is in the segments: a compaction is not done.
+    is_replacing: bool,
     segments: u64,
     /// Bytes of segments that are done.
     bytes: u64,
@@ -163,7 +171,7 @@ impl Verification<'_> {
         let Some(known) = self.known(&segment, is_last)? else {
             return self.tell_past_end(&segment, 0);
         };
-        self.compare_with_previous(base, &path);
+        self.compare_with_previous(base, &path)?;
         self.tell_missing(&segment, known);
         let before = self.bytes;
         self.replay.begin_segment(base);
@@ -240,7 +248,7 @@ impl Verification<'_> {
             base,
             next_base: next_base.filter(|_| !known.is_last),
             end: end.offset,
-            is_damaged: end.has_faults,
+            is_damaged: end.has_faults || self.is_replacing,
             is_complete: self.replay.is_complete(),
             may_have_lost: known.may_be_torn,
         };
@@ -264,17 +272,22 @@ impl Verification<'_> {
     }
 
     /// Segments follow one another without overlap. A gap may be what compaction left.
-    fn compare_with_previous(&mut self, base: Offset, path: &str) {
+    fn compare_with_previous(&mut self, base: Offset, path: &str) -> Result<()> {
         let Some((previous, _)) = &self.end else {
-            return;
+            return Ok(());
         };
         let end = previous.offset;
         if base < end {
-            self.findings.whole(path, Severity::Damage, Problem::Overlap { end });
+            // Until a compaction is done the old segments repeat what is in the new one.
+            let now = Listing::of(self.log.place())?;
+            let is_replaced = now.is_replacing() || now.segments.binary_search(&base).is_err();
+            let severity = if is_replaced { Severity::Note } else { Severity::Damage };
+            self.findings.whole(path, severity, Problem::Overlap { end });
         }
         if base > end && !previous.is_damaged {
             self.gaps.push((path.to_owned(), Problem::Gap { from: end, to: base + -1 }));
         }
+        Ok(())
     }
 
     /// Tells of gaps between segments: damage, unless the log was ever compacted. Of a foreign log
