@@ -127,9 +127,16 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// What a later version will do.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
+    /// A backup that is none, or damaged.
+    #[error("backup {path} is damaged at position {position}: {cause}")]
+    Backup {
+        /// The file.
+        path: String,
+        /// Where in it.
+        position: u64,
+        /// What is wrong.
+        cause: String,
+    },
     /// A file of runnel's own that can't be read.
     #[error("{path} is damaged: {cause}")]
     Damaged {
@@ -183,7 +190,7 @@ impl Error {
     /// Whether this is damage found in a log.
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
-        matches!(self, Self::Log { source: log::Error::Corrupt(_), .. })
+        matches!(self, Self::Log { source: log::Error::Corrupt(_), .. } | Self::Backup { .. })
     }
 
     /// Whether this tells of a partition that was deleted meanwhile.

@@ -7,6 +7,7 @@
 //! Locks, in the order in which they are taken: owner, catalog, partition, checkpoints.
 
 mod alter;
+mod backup;
 mod catalog;
 mod close;
 mod compact;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use alter::{ConfigChange, ConfigOwner, KeyChange};
+pub use backup::{BackedUp, BackupContents, BackupHead, BackupTopic, PartitionCounts, Restoring};
 pub use catalog::Topic;
 pub use compact::{CompactionObserver, CompactionRound};
 pub use create::NewTopic;

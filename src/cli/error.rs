@@ -138,7 +138,7 @@ impl From<cluster::Error> for CommandError {
                 Some(format!("`runnel topic describe {topic}` shows its partitions"))
             }
             E::Served { .. } => {
-                Some("stop the server, or send to it with a Kafka client".to_owned())
+                Some("stop the server, or go through it with a Kafka client".to_owned())
             }
             E::Written { .. } => {
                 Some("let those commands end first, or stop them: a server writes alone".to_owned())
@@ -159,6 +159,7 @@ impl From<cluster::Error> for CommandError {
                 "-d DIR or RUNNEL_DIR names the directory; produce and topic create make it"
                     .to_owned(),
             ),
+            E::Backup { .. } => Some("make another one, or take an older one".to_owned()),
             error if error.is_corruption() => {
                 Some("`runnel log verify` shows all that is damaged".to_owned())
             }

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::offsets::{Committed, Offsets};
-use super::replay::{Compacted, Replay};
-use super::snapshot::{self, Snapshot};
+use super::replay::Replay;
+use super::snapshot::Snapshot;
 use super::store::{RecordBatch, Store};
 use crate::broker::internal::partition_of;
 use crate::broker::{self, Broker, TopicInfo};
@@ -24,9 +24,6 @@ use crate::log::{self, PartitionLog, View};
 use crate::protocol::group_records::{
     GroupMetadataValue, GroupRecordKey, OffsetCommitValue, group_of,
 };
-
-/// A snapshot is taken once that many records were read since the last.
-const SNAPSHOT_AFTER_RECORDS: i64 = 20_000;
 
 /// Records of one batch: a record has some hundred bytes, and two names at most.
 const BATCH_RECORDS: usize = 500;
@@ -145,28 +142,19 @@ impl GroupOffsets {
 
     fn load(&mut self, log: &PartitionLog) -> broker::Result<()> {
         let Some(view) = view_of(log)? else { return Ok(()) };
-        let broker = Arc::clone(&self.store.broker);
-        let storage = broker.home().storage();
-        let Some(topic) = self.store.found()? else { return Ok(()) };
         let snapshot = self.store.snapshot(log, &view);
-        self.replay = Replay::after(snapshot.as_ref());
-        let read_from = self.replay.end().max(view.log_start());
-        let records = snapshot.iter().flat_map(Snapshot::records);
-        let known = &mut self.known;
-        if view.end() - read_from < SNAPSHOT_AFTER_RECORDS || broker.home().locks().is_none() {
-            records.for_each(|(offset, key, value)| known.take(offset, key, Some(value)));
-            let run = self.replay.run(log, &view, |offset, key, value| {
-                known.take(offset, key, value);
-            });
-            return run.map_err(|error| reading(log, error));
+        for (offset, key, value) in snapshot.iter().flat_map(Snapshot::records) {
+            self.known.take(offset, key, Some(value));
         }
-        let mut all = Compacted::default();
-        records.for_each(|(offset, key, value)| all.take(offset, key, Some(value)));
-        let run = self.replay.run(log, &view, |offset, key, value| all.take(offset, key, value));
-        run.map_err(|error| reading(log, error))?;
-        all.iter().for_each(|(offset, key, value)| known.take(offset, key, Some(value)));
-        snapshot::take(&**storage, topic.id, self.partition, &self.replay, &all);
-        Ok(())
+        self.replay = Replay::after(snapshot.as_ref());
+        self.read(log, &view)
+    }
+
+    /// Takes what a view covers and was not taken yet.
+    fn read(&mut self, log: &PartitionLog, view: &View) -> broker::Result<()> {
+        let known = &mut self.known;
+        let run = self.replay.run(log, view, |offset, key, value| known.take(offset, key, value));
+        run.map_err(|error| reading(log, error))
     }
 
     /// Learns what was committed since.
@@ -177,11 +165,11 @@ impl GroupOffsets {
         if self.log.is_none() {
             self.log = self.store.to_read(self.partition)?;
         }
-        let Some(log) = &self.log else { return Ok(()) };
-        let Some(view) = view_of(log)? else { return Ok(()) };
-        let known = &mut self.known;
-        let run = self.replay.run(log, &view, |offset, key, value| known.take(offset, key, value));
-        run.map_err(|error| reading(log, error))
+        let Some(log) = self.log.clone() else { return Ok(()) };
+        match view_of(&log)? {
+            Some(view) => self.read(&log, &view),
+            None => Ok(()),
+        }
     }
 
     /// Whether there is such a group.

@@ -26,6 +26,8 @@ const MAGIC: [u8; 4] = *b"RNLO";
 const VERSION: [u8; 2] = 1_u16.to_be_bytes();
 const CRC_FROM: usize = 10;
 const HEADER_BYTES: usize = 54;
+/// One is taken once that many records were read since the last.
+const AFTER_RECORDS: i64 = 20_000;
 const STATE_DIR: &str = "state";
 const DIR: &str = "state/offsets";
 
@@ -99,21 +101,35 @@ impl Snapshot {
     }
 }
 
-/// Takes a snapshot of what a replay has come to, if it can be taken there. A failure is none.
-pub(super) fn take(
+/// Takes a new snapshot, if much follows the one there is; gives the one to use. No snapshot can be
+/// taken while a transaction is open, or of what can't be read; not to have one is no failure.
+pub(super) fn renewed(
     storage: &dyn Storage,
     topic: Uuid,
-    partition: i32,
-    replay: &Replay,
-    records: &Compacted,
-) {
-    let Some(last) = replay.settled() else { return };
-    if let Some(bytes) = encode(topic, partition, replay.end(), last, records) {
+    log: &PartitionLog,
+    view: &View,
+) -> Option<Snapshot> {
+    let known = Snapshot::read(storage, topic, log, view);
+    let mut replay = Replay::after(known.as_ref());
+    if view.end() - replay.end().max(view.log_start()) < AFTER_RECORDS {
+        return known;
+    }
+    let mut all = Compacted::default();
+    for (offset, key, value) in known.iter().flat_map(Snapshot::records) {
+        all.take(offset, key, Some(value));
+    }
+    let run = replay.run(log, view, |offset, key, value| all.take(offset, key, value));
+    let partition = log.partition().partition;
+    let taken = || {
+        let (last, end) = (run.ok().and(replay.settled())?, replay.end());
+        let bytes = encode(topic, partition, end, last, &all)?;
         let path = path_of(topic, partition);
         let _ = make_dir(storage, STATE_DIR)
             .and_then(|()| make_dir(storage, DIR))
             .and_then(|()| Ok(replace(storage, &path, &bytes)?));
-    }
+        Snapshot::decode(bytes, topic, partition)
+    };
+    taken().or(known)
 }
 
 fn encode(

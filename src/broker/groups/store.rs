@@ -9,7 +9,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
 use crate::record::{BatchBuilder, Headers, Record};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{self, Snapshot};
 use crate::broker::failures::Failures;
 
 /// The topic of groups.
@@ -57,10 +57,13 @@ impl Store {
         self.broker.internal_log_to_read(OFFSETS_TOPIC, partition)
     }
 
-    /// A snapshot of a partition that is true of its log.
+    /// A snapshot of a partition that is true of its log; a new one where this process may write.
     pub(super) fn snapshot(&self, log: &PartitionLog, view: &View) -> Option<Snapshot> {
-        let topic = self.found().ok().flatten()?;
-        Snapshot::read(&**self.broker.home().storage(), topic.id, log, view)
+        let (topic, home) = (self.found().ok().flatten()?, self.broker.home());
+        match home.locks() {
+            Some(_) => snapshot::renewed(&**home.storage(), topic.id, log, view),
+            None => Snapshot::read(&**home.storage(), topic.id, log, view),
+        }
     }
 
     /// A partition to append to.

@@ -118,7 +118,9 @@ mod tests {
                     .enumerate()
                     .any(|(other, held)| other != at && share.call(*held) == Some(wanted))
             };
-            let given = share.surplus(held[at], calls(Call::ForOne), calls(Call::ForSurplus));
+            // Who takes gives nothing in the same look.
+            let (for_one, for_surplus) = (calls(Call::ForOne), calls(Call::ForSurplus));
+            let given = if taken > 0 { 0 } else { share.surplus(held[at], for_one, for_surplus) };
             held[at] -= given;
             quiet = if taken + given > 0 { 0 } else { quiet + 1 };
             looks += 1;

@@ -5,6 +5,7 @@ mod keeping;
 mod output;
 mod part;
 mod plan;
+mod printing;
 mod resuming;
 mod run;
 mod selection;

@@ -29,11 +29,7 @@ pub(super) fn open(plan: &Plan, context: &Context) -> Result<Option<Cluster>, Co
     let cluster = plan.cluster(context)?;
     match plan.group {
         None => Ok(cluster),
-        Some(_) => context.open_to_write().map(Some).map_err(|error| {
-            let is_served = error.message.contains("is being served");
-            let hint = "read it with a Kafka client, or keep the place with --cursor-file FILE";
-            if is_served { error.hint(hint) } else { error }
-        }),
+        Some(_) => context.open_to_write().map(Some),
     }
 }
 

@@ -16,14 +16,15 @@ use super::keeping::{self, Keeping};
 use super::output::Printer;
 use super::part::{Marks, Part};
 use super::plan::Plan;
+use super::printing::Printing;
 use super::run::{decompressor, end_of_damaged, is_past_until, is_to_stop, wait};
 use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::signals::Signals;
-use crate::cluster::{Cluster, LocatedRecord, RecordRange, TimeOrder, TopicInfo, Watcher};
+use crate::cluster::{Cluster, RecordRange, TimeOrder, TopicInfo, Watcher};
 use crate::filter::Stack;
-use crate::model::{Offset, TopicPartition, Uuid};
+use crate::model::{TopicPartition, Uuid};
 use crate::record::Decompressor;
 
 /// How often it looks at its group.
@@ -34,8 +35,6 @@ const LOOK_INTERVAL_SHORT: Duration = Duration::from_millis(50);
 const NOTE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it waits for its share before it ends with nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Records between two looks at the clock.
-const CLOCK_EVERY_RECORDS: u64 = 512;
 
 /// Runs a plan.
 pub(super) fn run(context: &Context, plan: &Plan, stack: Option<&Stack>) -> Outcome {
@@ -294,7 +293,7 @@ impl Run<'_> {
 
     fn read_to_stop(&mut self, number: usize) -> Result<ControlFlow<()>, CommandError> {
         while let Some(chunk) = self.parts[number].reader.next_chunk()? {
-            let mut reading = Reading {
+            let mut printing = Printing {
                 plan: self.plan,
                 signals: &self.signals,
                 printer: &mut self.printer,
@@ -304,7 +303,7 @@ impl Run<'_> {
                 look_due: self.look_due,
             };
             let range = RecordRange { since: None, until: self.plan.range.until };
-            let flow = chunk.visit(range, &mut self.scratch, |it| reading.print(&it, number))?;
+            let flow = chunk.visit(range, &mut self.scratch, |it| printing.print(&it, number))?;
             self.settle();
             let part = &mut self.parts[number];
             if flow.is_break() {
@@ -335,7 +334,7 @@ impl Run<'_> {
         let mut readers: Vec<_> = held.map(|part| part.reader.clone()).collect();
         let mut merge = TimeOrder::new(readers.len());
         let numbers = &self.numbers;
-        let mut reading = Reading {
+        let mut printing = Printing {
             plan: self.plan,
             signals: &self.signals,
             printer: &mut self.printer,
@@ -345,7 +344,7 @@ impl Run<'_> {
             look_due: self.look_due,
         };
         let flow = merge.visit(&mut readers, range, &mut self.scratch, |located| {
-            reading.print(&located, numbers[located.partition])
+            printing.print(&located, numbers[located.partition])
         })?;
         if flow.is_continue() {
             for reader in &readers {
@@ -417,47 +416,5 @@ impl Run<'_> {
             Some(Status::TimedOut) | None if self.printer.has_ended() => Some(Status::Done),
             status => status,
         }
-    }
-}
-
-/// What printing a record takes.
-struct Reading<'r, 'p> {
-    plan: &'p Plan,
-    signals: &'r Signals,
-    printer: &'r mut Printer<'p>,
-    marks: &'r mut Marks,
-    parts: &'r mut [Part],
-    seen: &'r mut u64,
-    look_due: Instant,
-}
-
-impl Reading<'_, '_> {
-    /// Prints a record if it is wanted. Breaks off before it where it is time to look, and
-    /// after it where it was the last.
-    #[inline]
-    fn print(&mut self, located: &LocatedRecord<'_>, number: usize) -> ControlFlow<()> {
-        *self.seen += 1;
-        if self.seen.is_multiple_of(CLOCK_EVERY_RECORDS) && self.is_due() {
-            return ControlFlow::Break(());
-        }
-        let record = &located.record;
-        let part = &mut self.parts[number];
-        let is_old = part.since.is_some_and(|since| record.timestamp < since);
-        part.next = Offset(record.offset).next();
-        if is_old || !self.printer.wants(located) {
-            return ControlFlow::Continue(());
-        }
-        self.printer.put(located);
-        self.marks.push(self.parts, number, record.offset, self.printer.position());
-        let given_before = self.printer.written();
-        let flow = self.printer.go_on();
-        if self.printer.written() != given_before {
-            self.marks.settle(self.parts, self.printer.written());
-        }
-        flow
-    }
-
-    fn is_due(&self) -> bool {
-        Instant::now() >= self.look_due || is_to_stop(self.plan, self.signals).is_some()
     }
 }
