@@ -31,5 +31,6 @@ mod log_transactions_crash;
 mod record_kafka_files;
 mod record_oracle;
 mod record_round_trip;
+mod transaction_commands;
 mod transaction_records;
 mod transactions;
