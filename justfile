@@ -59,7 +59,7 @@ man:
     for page in "" "topic" "topic create" "topic list" "topic describe" "topic alter" "topic delete" \
         "topic truncate" "produce" "consume" "group" "group list" "group describe" "group lag" \
         "group set" "group delete" "serve" "log" "log dump" "log verify" "log repair" "log retain" \
-        "log compact" "completions" "man"; do \
+        "log compact" "backup" "restore" "completions" "man"; do \
         cargo run --locked --quiet -- man $page > "man/runnel${page:+-${page// /-}}.1"; \
     done
     cargo run --locked --quiet -- completions bash > completions/runnel.bash

@@ -16,6 +16,9 @@ _runnel() {
             ",$1")
                 cmd="runnel"
                 ;;
+            runnel,backup)
+                cmd="runnel__subcmd__backup"
+                ;;
             runnel,completions)
                 cmd="runnel__subcmd__completions"
                 ;;
@@ -33,6 +36,9 @@ _runnel() {
                 ;;
             runnel,produce)
                 cmd="runnel__subcmd__produce"
+                ;;
+            runnel,restore)
+                cmd="runnel__subcmd__restore"
                 ;;
             runnel,serve)
                 cmd="runnel__subcmd__serve"
@@ -95,8 +101,34 @@ _runnel() {
 
     case "${cmd}" in
         runnel)
-            opts="-d -q -v -h -V --dir --trust-dir --quiet --verbose --color --help --version topic produce consume group serve log completions man"
+            opts="-d -q -v -h -V --dir --trust-dir --quiet --verbose --color --help --version topic produce consume group serve log backup restore completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnel__subcmd__backup)
+            opts="-d -q -v -h --dir --trust-dir --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -655,7 +687,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__produce)
-            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --key-from --header --partition --ts --ts-from --key-serde --value-serde --compression --acks --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
+            opts="-l -K -D -0 -J -Z -k -H -p -z -d -q -v -h --lines --key-delim --delim --null-delim --json --format --frame --empty-null --null-marker --keep-partition --key --key-from --header --partition --ts --ts-from --key-serde --value-serde --compression --acks --transactional-id --no-create --stats --topic --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -741,6 +773,40 @@ _runnel() {
                     COMPREPLY=($(compgen -W "all 1 0" -- "${cur}"))
                     return 0
                     ;;
+                --transactional-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnel__subcmd__restore)
+            opts="-J -d -q -v -h --topic --dry-run --list --json --dir --trust-dir --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --topic)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -39,6 +39,8 @@ complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print th
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "group" -d 'Show where consumer groups stand, and set it'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "serve" -d 'Serve the directory to Kafka clients'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "backup" -d 'Put topics, their configs and what groups have committed into one file'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "restore" -d 'Make topics of a backup, or show what is in it'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "man" -d 'Print a man page'
 complete -c runnel -n "__fish_runnel_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete truncate" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
@@ -133,6 +135,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand produce" -s z -l compressi
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l acks -d 'When a record counts as stored: all (on disk), 1 (written) or 0' -r -f -a "all\t''
 1\t''
 0\t''"
+complete -c runnel -n "__fish_runnel_using_subcommand produce" -l transactional-id -d 'The whole input or nothing, as one transaction; who has ID besides is fenced' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l topic -d 'As of Kafka\'s console producer' -r
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand produce" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
@@ -333,6 +336,25 @@ complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subco
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand log; and __fish_seen_subcommand_from compact" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand backup" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand backup" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand backup" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand backup" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand backup" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand backup" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -l topic -d 'Only this topic; may be given several times' -r
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -l list -l dry-run -d 'Only check the backup, and print what is in it'
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -s J -l json -d 'With --list: one JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

@@ -15,7 +15,7 @@ use runnel::cli::input::{AlwaysReady, Input, InputOptions, InputReader, Step};
 use runnel::cli::output::{Formatter, Output, OutputRecord};
 
 use runnel::cluster::{Access, Acks, Cluster, NewTopic, OpenOptions, ProducerOptions, RecordRange};
-use runnel::model::{Compression, TopicName};
+use runnel::model::{Compression, IsolationLevel, TopicName};
 use runnel::record::{Decompressor, Headers, Record};
 use tempfile::TempDir;
 
@@ -76,8 +76,13 @@ impl World {
 
     /// Prints all records into a buffer that is emptied when it is full, as `consume` does.
     fn print(&self, output: Output, buffer: &mut Vec<u8>) -> usize {
+        self.print_at(IsolationLevel::default(), output, buffer)
+    }
+
+    fn print_at(&self, level: IsolationLevel, output: Output, buffer: &mut Vec<u8>) -> usize {
         let topic = self.cluster.topic(&topic()).expect("it is there");
-        let mut reader = self.cluster.reader(&topic, 0).expect("a reader");
+        let reader = self.cluster.reader(&topic, 0).expect("a reader");
+        let mut reader = reader.with_isolation(level);
         let formatter = Formatter::new(output, None);
         let (mut scratch, mut printed) = (Decompressor::new(1 << 20), 0);
         while let Some(chunk) = reader.next_chunk().expect("readable") {
@@ -145,6 +150,25 @@ fn sending_allocates_nothing_for_a_record() {
     }
 }
 
+/// Where there is no transaction, committed records are read as uncommitted ones are.
+#[test]
+fn reading_committed_allocates_nothing_more() {
+    let mut world = World::new();
+    world.send(&input(MANY), lines(), Compression::None);
+    let mut buffer = Vec::with_capacity(1 << 20);
+    let mut count = |level| {
+        buffer.clear();
+        allocations(|| {
+            let output = Output::Format(format());
+            assert_eq!(world.print_at(level, output, &mut buffer), MANY);
+        })
+    };
+    let first = count(IsolationLevel::ReadUncommitted);
+    let uncommitted = count(IsolationLevel::ReadUncommitted);
+    let committed = count(IsolationLevel::ReadCommitted);
+    assert!(committed <= uncommitted, "{first} {uncommitted} {committed}");
+}
+
 /// What is printed in a form is sent in that form again.
 #[test]
 fn no_form_allocates_for_a_record() {
@@ -209,4 +233,98 @@ fn the_check_catches_an_allocation() {
     });
     assert!(few.0 >= FEW / 10, "allocations are counted");
     holds("one of ten", few, many).expect_err("it must be caught");
+}
+
+/// A topology that filters, maps, counts by key and in windows, and one that joins two tables; nothing comes of the output.
+mod topology {
+    use std::sync::Arc;
+
+    use runnel::stream::{
+        Aggregator, ChangelogRow, EmitStrategy, GlobalTables, InputId, JoinKind, MemoryState,
+        Output, Outside, Record, Result, Sides, SinkId, Task, TopologyBuilder, Value, Windowed,
+        Windows,
+    };
+
+    /// Counts, in eight bytes.
+    struct Count;
+
+    impl Aggregator for Count {
+        fn add(&self, _: &Record<'_>, aggregate: Option<&[u8]>, out: &mut Value) -> Result<()> {
+            let count =
+                aggregate.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+            out.set(Some(&(count + 1).to_be_bytes()));
+            Ok(())
+        }
+
+        fn merge(&self, earlier: &[u8], _: &[u8], out: &mut Value) -> Result<()> {
+            out.set(Some(earlier));
+            Ok(())
+        }
+    }
+
+    struct Nowhere;
+
+    impl Output for Nowhere {
+        fn record(&mut self, _: SinkId, _: &Record<'_>) -> Result<()> {
+            Ok(())
+        }
+
+        fn changelog(&mut self, _: ChangelogRow<'_>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn task(cache_bytes: usize) -> (Task, [InputId; 2]) {
+        let mut builder = TopologyBuilder::new();
+        let (left_input, left) = builder.stream("left");
+        let (right_input, right) = builder.table("right", "right");
+        let wanted =
+            builder.filter(left, Box::new(|record: &Record<'_>| Ok(record.value.is_some())));
+        let mapped = builder.map(wanted, Box::new(|record: &Record<'_>, emit| emit(record)));
+        let join = |sides: Sides<'_>, out: &mut Value| {
+            out.set(sides.left.or(sides.right));
+            Ok(())
+        };
+        let joined = builder.join_table(mapped, right, JoinKind::Left, Box::new(join));
+        let counted = builder.aggregate(joined, Arc::new(Count), "count");
+        let both = builder.join_tables((counted, right), JoinKind::Outer, Box::new(join));
+        let kinds = [Windows::tumbling(1 << 40, 0), Windows::session(1 << 40, 0)];
+        let sink = builder.sink("out");
+        builder.table_to(both, sink);
+        for (windows, name) in kinds.into_iter().zip(["tumbling", "session"]) {
+            let (windows, emit) = (windows.expect("windows"), EmitStrategy::Change);
+            let windowed = Windowed { windows, emit, retention_ms: 0, aggregator: Arc::new(Count) };
+            let table = builder.aggregate_windows(mapped, windowed, name);
+            builder.table_to(table, sink);
+        }
+        let topology = Arc::new(builder.build());
+        let task = Task::new(topology, Box::new(MemoryState::new()), cache_bytes).expect("a task");
+        (task, [left_input, right_input])
+    }
+
+    /// Takes records of a hundred keys through a task that knows them.
+    pub(super) fn work(records: usize, cache_bytes: usize) -> usize {
+        let (mut task, inputs) = task(cache_bytes);
+        let globals = GlobalTables::new(Box::new(MemoryState::new()));
+        let mut outside = Outside { globals: &globals, output: &mut Nowhere };
+        let mut take = |at: usize| {
+            let key = [b'k', (at % 100) as u8];
+            let record = Record {
+                key: Some(&key),
+                value: Some(b"value"),
+                timestamp: 5,
+                ..Record::default()
+            };
+            task.process(inputs[at % 7 % 2], &record, &mut outside).expect("goes on");
+        };
+        (0..1000).for_each(&mut take);
+        super::allocations(|| (0..records).for_each(take))
+    }
+}
+
+#[test]
+fn a_record_goes_through_a_topology_without_an_allocation() {
+    for cache_bytes in [0, 1 << 20] {
+        assert_eq!(topology::work(FEW, cache_bytes), 0, "a cache of {cache_bytes}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::log::{self, PartitionLog};
 use crate::model::{ConfigError, InvalidTopicName, TopicName, TopicPartition};
+use crate::protocol::ErrorCode;
 use crate::storage;
 
 /// What an operation of the engine gives.
@@ -104,6 +105,17 @@ pub enum Error {
         /// The partition that a member owns; `None` if it matters that there is any member.
         partition: Option<TopicPartition>,
     },
+    /// What went wrong while a coordinator worked, in a sentence.
+    #[error("{0}")]
+    Coordinator(String),
+    /// A transaction that can't begin, go on or end.
+    #[error("transactional id {id}: {}", refusal(*.cause))]
+    Transaction {
+        /// The transactional id.
+        id: String,
+        /// What its coordinator says.
+        cause: ErrorCode,
+    },
     /// A topic that keeps all records of a key.
     #[error("topic {0} is not compacted: its cleanup.policy does not say compact")]
     NotCompacted(TopicName),
@@ -115,9 +127,16 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
-    /// What a later version will do.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
+    /// A backup that is none, or damaged.
+    #[error("backup {path} is damaged at position {position}: {cause}")]
+    Backup {
+        /// The file.
+        path: String,
+        /// Where in it.
+        position: u64,
+        /// What is wrong.
+        cause: String,
+    },
     /// A file of runnel's own that can't be read.
     #[error("{path} is damaged: {cause}")]
     Damaged {
@@ -142,6 +161,16 @@ fn in_use(partition: &Option<TopicPartition>) -> String {
     )
 }
 
+fn refusal(cause: ErrorCode) -> String {
+    match cause {
+        ErrorCode::ProducerFenced | ErrorCode::InvalidProducerEpoch => {
+            "another producer has begun with it".to_owned()
+        }
+        ErrorCode::InvalidRequest => "it must have 1 to 32767 bytes".to_owned(),
+        cause => format!("its coordinator says {cause}"),
+    }
+}
+
 fn holder_suffix(holder: &Option<String>) -> String {
     holder.as_ref().map(|holder| format!(" ({holder})")).unwrap_or_default()
 }
@@ -161,7 +190,7 @@ impl Error {
     /// Whether this is damage found in a log.
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
-        matches!(self, Self::Log { source: log::Error::Corrupt(_), .. })
+        matches!(self, Self::Log { source: log::Error::Corrupt(_), .. } | Self::Backup { .. })
     }
 
     /// Whether this tells of a partition that was deleted meanwhile.

@@ -7,6 +7,7 @@
 //! Locks, in the order in which they are taken: owner, catalog, partition, checkpoints.
 
 mod alter;
+mod backup;
 mod catalog;
 mod close;
 mod compact;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use alter::{ConfigChange, ConfigOwner, KeyChange};
+pub use backup::{BackedUp, BackupContents, BackupHead, BackupTopic, PartitionCounts, Restoring};
 pub use catalog::Topic;
 pub use compact::{CompactionObserver, CompactionRound};
 pub use create::NewTopic;
@@ -55,7 +57,9 @@ pub use offsets::{OffsetSpec, resolve};
 pub use produce::{ProduceError, Produced};
 pub use retain::RetentionRound;
 pub use topics::TopicInfo;
-pub use transactions::{Lease, Partitions, ProducerIdAndEpoch, Sender, Transactions};
+pub use transactions::{
+    Lease, Partitions, ProducerIdAndEpoch, Sender, TransactionalId, Transactions,
+};
 
 use crate::clock::Clock;
 use crate::log::checkpoint::Deferred;

@@ -139,3 +139,82 @@ impl Broker {
         Ok(self.topic_named(&topic.name)?.is_some_and(|now| now.id == topic.id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::*;
+    use crate::broker::{Access, Home, NewTopic};
+    use crate::clock::{Clock, SystemClock};
+    use crate::record::{BatchBuilder, Compression, Headers, Record};
+
+    fn open(dir: &Path, access: Access) -> Broker {
+        let home = Home::open_path(dir, access, true, "test").expect("opens");
+        Broker::new(home, Arc::new(SystemClock))
+    }
+
+    /// A topic with a record of an hour ago in each of its partitions.
+    fn fill(broker: &Broker, name: &str, retention_ms: &str) {
+        let configs = BTreeMap::from([("retention.ms".to_owned(), retention_ms.to_owned())]);
+        let new = NewTopic { name: name.parse().expect("a name"), partitions: 3, configs };
+        let topic = broker.create_topic(&new).expect("is made");
+        for partition in 0..topic.partitions {
+            let mut builder = BatchBuilder::new(Compression::None, None);
+            let timestamp = SystemClock.now_ms() - 3_600_000;
+            let headers = Headers::NONE;
+            builder.push(&Record { offset: 0, timestamp, key: None, value: None, headers });
+            let log = broker.log(&topic, partition).expect("opens");
+            broker.append(&log, builder.finish().expect("a record")).expect("appends");
+        }
+    }
+
+    fn round(broker: &Broker) -> Vec<(String, Option<i64>)> {
+        let mut told = Vec::new();
+        let mut tell = |partition: TopicPartition, result: Result<Retained>| {
+            told.push((partition.to_string(), result.ok().map(|retained| retained.to.0)));
+        };
+        let round = RetentionRound::default();
+        broker.retention_round(round, &|| false, &mut tell).expect("goes round");
+        told
+    }
+
+    #[test]
+    fn a_round_that_finds_nothing_keeps_nothing_open() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let first = open(dir.path(), Access::Serve);
+        fill(&first, "old", "1000");
+        fill(&first, "young", "86400000");
+        first.close().expect("closes");
+        drop(first);
+        let second = open(dir.path(), Access::Serve);
+        let expected: Vec<_> = (0..3).map(|number| (format!("old-{number}"), Some(1))).collect();
+        assert_eq!(round(&second), expected);
+        let mut kept: Vec<_> =
+            second.open_logs().iter().map(|log| log.partition().to_string()).collect();
+        kept.sort();
+        assert_eq!(kept, ["old-0", "old-1", "old-2"], "where something went");
+        assert!(round(&second).is_empty());
+    }
+
+    #[test]
+    fn one_that_fails_is_told_of_and_the_others_go_on() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let broker = open(dir.path(), Access::Write);
+        fill(&broker, "old", "1000");
+        drop(broker);
+        let broken = dir.path().join("log/old-1/00000000000000000000.log");
+        std::fs::remove_file(&broken).expect("removes");
+        std::fs::create_dir(&broken).expect("makes a directory");
+        let broker = open(dir.path(), Access::Write);
+        let expected = [("old-0", Some(1)), ("old-1", None), ("old-2", Some(1))]
+            .map(|(n, to)| (n.to_owned(), to));
+        assert_eq!(round(&broker), expected);
+        let mut told = 0;
+        broker
+            .retention_round(RetentionRound::default(), &|| true, &mut |_, _| told += 1)
+            .expect("goes round");
+        assert_eq!(told, 0, "a round that is to stop stops");
+    }
+}

@@ -8,7 +8,7 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use super::commands::{consume, generate, group, log, produce, serve, topic};
+use super::commands::{backup, consume, generate, group, log, produce, restore, serve, topic};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -98,6 +98,10 @@ pub(super) enum Command {
     /// Look after logs
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Put topics, their configs and what groups have committed into one file
+    Backup(backup::BackupArgs),
+    /// Make topics of a backup, or show what is in it
+    Restore(restore::RestoreArgs),
     /// Print a shell's completion script
     Completions(generate::CompletionsArgs),
     /// Print a man page

@@ -63,6 +63,11 @@ impl Context {
         }
     }
 
+    /// The directory to write, alone; it is made if it is not there.
+    pub(super) fn open_alone(&self) -> Result<Cluster, CommandError> {
+        Ok(Cluster::open_directory(&self.dir()?, self.options(Access::Serve))?)
+    }
+
     /// The directory to serve, or another in its place; it is made if it is not there.
     pub(super) fn open_to_serve(&self, instead: Option<&Path>) -> Result<Broker, CommandError> {
         let dir = instead.map_or_else(|| self.dir(), |dir| Ok(dir.to_owned()))?;

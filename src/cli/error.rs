@@ -159,6 +159,7 @@ impl From<cluster::Error> for CommandError {
                 "-d DIR or RUNNEL_DIR names the directory; produce and topic create make it"
                     .to_owned(),
             ),
+            E::Backup { .. } => Some("make another one, or take an older one".to_owned()),
             error if error.is_corruption() => {
                 Some("`runnel log verify` shows all that is damaged".to_owned())
             }

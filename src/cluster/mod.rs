@@ -12,6 +12,7 @@ mod reader;
 mod tail;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,9 +23,9 @@ pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, Recor
 pub use tail::starts_of_last;
 
 pub use crate::broker::{
-    Access, CommittedOffset, CompactionObserver, CompactionRound, Error, GroupKind, ListedGroup,
-    MemberNote, NewTopic, OffsetSpec, PartitionFacts, Rebalance, Result, RetentionRound, Topic,
-    TopicInfo,
+    Access, BackedUp, BackupContents, CommittedOffset, CompactionObserver, CompactionRound, Error,
+    GroupKind, ListedGroup, MemberNote, NewTopic, OffsetSpec, PartitionFacts, Rebalance, Restoring,
+    Result, RetentionRound, Topic, TopicInfo,
 };
 pub use crate::log::{Compacted, CompactionEnd, Dirtiness, Notice, Retained, RetentionRule};
 pub use crate::storage::Watcher;
@@ -70,6 +71,34 @@ impl Cluster {
     #[must_use]
     pub fn log_directory(&self) -> (&Arc<dyn Storage>, &'static str) {
         self.broker.log_directory()
+    }
+
+    /// Writes a backup of topics, all but Kafka's own where none is named. `progress` is told how many
+    /// bytes of batches are done, and of how many.
+    ///
+    /// # Errors
+    /// As [`Broker::back_up`] says.
+    pub fn back_up(
+        &self,
+        only: &[TopicName],
+        out: &mut dyn Write,
+        name: &str,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackedUp> {
+        self.broker.back_up(only, out, name, progress)
+    }
+
+    /// Makes the topics of a backup, in a directory that this process has alone.
+    ///
+    /// # Errors
+    /// As [`Broker::restore`] says.
+    pub fn restore(
+        &self,
+        input: &mut dyn Read,
+        restoring: Restoring<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<BackupContents> {
+        self.broker.restore(input, restoring, progress)
     }
 
     /// The topics by name, those included that only their directories tell of.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Cluster;
-use crate::broker::{Broker, Error, Result, TopicInfo};
+use crate::broker::{Broker, Error, Result, TopicInfo, TransactionalId};
 use crate::log::PartitionLog;
 use crate::model::{Compression, partition_for_key};
 use crate::record::{BatchBuilder, BuildError, InvalidRecord, Record, RecordRules};
@@ -68,7 +68,7 @@ pub enum SendError {
 /// Sends records to one topic.
 #[derive(Debug)]
 pub struct Producer<'c> {
-    broker: &'c Broker,
+    broker: &'c Arc<Broker>,
     topic: TopicInfo,
     rules: RecordRules,
     acks: Acks,
@@ -79,6 +79,8 @@ pub struct Producer<'c> {
     compression: Compression,
     waiting_bytes: usize,
     totals: Totals,
+    /// All is one transaction of this id, where there is one.
+    transaction: Option<TransactionalId>,
 }
 
 /// A partition that something was sent to.
@@ -86,6 +88,8 @@ pub struct Producer<'c> {
 struct Sending {
     log: Arc<PartitionLog>,
     batch: BatchBuilder,
+    /// Of the next batch's first record, within a transaction.
+    next_sequence: i32,
 }
 
 impl Cluster {
@@ -105,8 +109,24 @@ impl Cluster {
             compression,
             waiting_bytes: 0,
             totals: Totals::default(),
+            transaction: None,
             topic,
         }
+    }
+
+    /// A producer that stores all that it is sent or nothing of it: one transaction. What the id has open is aborted,
+    /// and who has it, fenced.
+    ///
+    /// # Errors
+    /// As [`Broker::transactional_id`] says.
+    pub fn transactional_producer(
+        &self,
+        topic: TopicInfo,
+        options: ProducerOptions,
+        id: &str,
+    ) -> Result<Producer<'_>> {
+        let transaction = Some(self.broker().transactional_id(id)?);
+        Ok(Producer { transaction, ..self.producer(topic, options) })
     }
 }
 
@@ -169,9 +189,10 @@ impl Producer<'_> {
         let index = usize::try_from(partition).unwrap_or_default();
         if self.partitions[index].is_none() {
             let log = self.broker.log(&self.topic, partition)?;
+            self.broker.open_to_append(&log)?;
             let level = self.topic.config.compression_level(self.compression);
             let batch = BatchBuilder::new(self.compression, level);
-            self.partitions[index] = Some(Sending { log, batch });
+            self.partitions[index] = Some(Sending { log, batch, next_sequence: 0 });
         }
         Ok(self.partitions[index].as_mut().expect("it was put there"))
     }
@@ -187,9 +208,18 @@ impl Producer<'_> {
         };
         let waiting = sending.batch.size_in_bytes() - crate::record::HEADER_BYTES;
         let records = sending.batch.records_count() as u64;
+        if let Some(transaction) = &self.transaction {
+            let producer = transaction.producer();
+            let (id, epoch) = (producer.producer_id, producer.producer_epoch);
+            sending.batch.with_producer(id, epoch, sending.next_sequence, true);
+            sending.next_sequence = following(sending.next_sequence, records);
+        }
         let batch = sending.batch.finish().map_err(|error| build_error(&sending.log, error))?;
         let bytes = batch.len() as u64;
-        broker.append(&sending.log, batch)?;
+        match &mut self.transaction {
+            Some(transaction) => transaction.append(&sending.log, batch)?,
+            None => broker.append(&sending.log, batch)?,
+        };
         sending.batch.clear();
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting);
         self.totals.records += records;
@@ -216,12 +246,15 @@ impl Producer<'_> {
     }
 
     /// Appends all that waits, and makes everything durable that was sent, unless
-    /// [`Acks`] say that nobody waits for that.
+    /// [`Acks`] say that nobody waits for that. A transaction is committed.
     ///
     /// # Errors
-    /// As [`Broker::append`] and [`Broker::sync`] say.
+    /// As [`Broker::append`], [`Broker::sync`] and [`TransactionalId::commit`] say.
     pub fn finish(&mut self) -> Result<()> {
         self.flush()?;
+        if let Some(transaction) = &mut self.transaction {
+            return transaction.commit();
+        }
         if self.acks == Acks::All {
             for sending in self.partitions.iter().flatten() {
                 self.broker.sync(&sending.log)?;
@@ -230,11 +263,25 @@ impl Producer<'_> {
         Ok(())
     }
 
+    /// Has nothing stored of what was sent within the transaction.
+    ///
+    /// # Errors
+    /// As [`TransactionalId::abort`] says.
+    pub fn abort(&mut self) -> Result<()> {
+        self.transaction.as_mut().map_or(Ok(()), TransactionalId::abort)
+    }
+
     /// What was appended so far.
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
     }
+}
+
+/// The sequence so many records after one; they wrap from `i32::MAX` to 0.
+fn following(sequence: i32, records: u64) -> i32 {
+    let wrapped = (u64::from(sequence.unsigned_abs()) + records) % (1 << 31);
+    i32::try_from(wrapped).unwrap_or(0)
 }
 
 fn build_error(log: &PartitionLog, error: BuildError) -> Error {

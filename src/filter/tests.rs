@@ -376,7 +376,8 @@ fn programs() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    // A program is compiled for each; `PROPTEST_CASES` makes it long.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     /// A shortcut gives what the interpreter gives, or leaves it to it.
     #[test]
@@ -417,9 +418,4 @@ proptest! {
             prop_assert!(mistake.picture()[1].contains('^'));
         }
     }
-}
-
-/// `RUNNEL_FILTER_CASES` makes the comparison long.
-fn cases() -> u32 {
-    std::env::var("RUNNEL_FILTER_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(64)
 }

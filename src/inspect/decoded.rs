@@ -6,14 +6,29 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{TopicName, Uuid};
+use crate::protocol::DecodeError;
 use crate::protocol::group_records::{
     GroupMetadataValue, GroupRecordKey, InvalidGroupRecord, MemberMetadata, OffsetCommitValue,
     subscribed_topics,
 };
+use crate::protocol::transaction_records::{TransactionLogKey, TransactionLogValue};
 use crate::record::Record;
 
 /// The topic of groups.
 const GROUPS: &str = "__consumer_offsets";
+/// The topic of transactional ids.
+const TRANSACTIONS: &str = "__transaction_state";
+
+/// Why a record of one of Kafka's own topics is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undecodable {
+    /// No record of a group.
+    #[error(transparent)]
+    Group(#[from] InvalidGroupRecord),
+    /// No record of a transactional id.
+    #[error("not a record of a transactional id: {0}")]
+    Transaction(#[from] DecodeError),
+}
 
 /// What a record is, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +61,15 @@ pub(super) enum Schema {
     Plain,
     /// `__consumer_offsets`.
     Groups,
+    /// `__transaction_state`.
+    Transactions,
 }
 
 impl Schema {
     pub(super) fn of(topic: &TopicName) -> Self {
         match topic.as_str() {
             GROUPS => Self::Groups,
+            TRANSACTIONS => Self::Transactions,
             _ => Self::Plain,
         }
     }
@@ -60,10 +78,11 @@ impl Schema {
     ///
     /// # Errors
     /// What is wrong with one that is to be of a known form.
-    pub(super) fn decode(self, record: &Record<'_>) -> Result<Option<Decoded>, InvalidGroupRecord> {
+    pub(super) fn decode(self, record: &Record<'_>) -> Result<Option<Decoded>, Undecodable> {
         match self {
             Self::Plain => Ok(None),
-            Self::Groups => group_record(record).map(Some),
+            Self::Groups => Ok(Some(group_record(record)?)),
+            Self::Transactions => Ok(Some(transaction_record(record)?)),
         }
     }
 }
@@ -149,6 +168,60 @@ fn member(member: &MemberMetadata) -> Value {
         "topics": subscribed_topics(&member.subscription),
         "assignment_bytes": member.assignment.len(),
     })
+}
+
+/// Kafka's names of `transaction_status`. Source: Kafka's `TransactionState`.
+const STATES: [&str; 8] = [
+    "Empty",
+    "Ongoing",
+    "PrepareCommit",
+    "PrepareAbort",
+    "CompleteCommit",
+    "CompleteAbort",
+    "Dead",
+    "PrepareEpochFence",
+];
+
+fn transaction_record(record: &Record<'_>) -> Result<Decoded, DecodeError> {
+    let Some(key) = TransactionLogKey::decode(record.key.unwrap_or_default())? else {
+        return Ok(Decoded::of("other", json!({})));
+    };
+    let id = json!({ "transactional_id": key.transactional_id });
+    let decoded = Decoded::of("transaction", id);
+    let Some(bytes) = record.value else {
+        return Ok(decoded.with("value", Value::Null));
+    };
+    let Some(value) = TransactionLogValue::decode(bytes)? else {
+        return Ok(decoded.with("value", json!("of an unknown version")));
+    };
+    let status = usize::try_from(value.transaction_status).ok();
+    let state = status.and_then(|status| STATES.get(status));
+    let partitions: Vec<_> = value
+        .transaction_partitions
+        .iter()
+        .flatten()
+        .map(|of| json!({ "topic": of.topic, "partitions": of.partition_ids }))
+        .collect();
+    let unsynced = value.unsynced_markers.iter().map(|of| {
+        json!({ "topic": of.topic, "partition": of.partition, "offset": of.offset,
+            "commit": of.is_commit })
+    });
+    let unsynced: Vec<_> = unsynced.collect();
+    let decoded = match unsynced.is_empty() {
+        true => decoded,
+        false => decoded.with("unsynced_markers", Value::Array(unsynced)),
+    };
+    Ok(decoded
+        .with("producer_id", json!(value.producer_id))
+        .with("producer_epoch", json!(value.producer_epoch))
+        .with("state", json!(state))
+        .with("timeout_ms", json!(value.transaction_timeout_ms))
+        .with("partitions", Value::Array(partitions))
+        .with("updated", json!(value.transaction_last_update_timestamp_ms))
+        .with("begun", json!(value.transaction_start_timestamp_ms))
+        .with("previous_producer_id", json!(value.previous_producer_id))
+        .with("next_producer_id", json!(value.next_producer_id))
+        .with("client_version", json!(value.client_transaction_version)))
 }
 
 #[cfg(test)]

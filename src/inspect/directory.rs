@@ -126,7 +126,7 @@ impl LogDirectory<'_> {
         let Some(log) = self.logs.get(partition) else {
             return Ok(());
         };
-        if file != checkpoint::LOG_STARTS && file != checkpoint::CLEANED_UP_TO {
+        if file != checkpoint::LOG_STARTS && file != checkpoint::CLEANER_OFFSETS {
             return Ok(());
         }
         // Of a log that is damaged before its end, the end is told elsewhere.

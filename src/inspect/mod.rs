@@ -22,6 +22,7 @@ mod target;
 mod transactions;
 mod verify;
 
+pub use decoded::Undecodable;
 pub use directory::{KnownTopic, verify_directory};
 pub use finding::{Finding, Problem, Report, Severity};
 pub use target::{ForeignLock, Target, TargetError, TargetKind};

@@ -1,8 +1,8 @@
 //! Everything that a verification can find, in words.
 
+use super::decoded::Undecodable;
 use crate::log::Fault;
 use crate::model::{Offset, Uuid};
-use crate::protocol::group_records::InvalidGroupRecord;
 
 /// What can be found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum Problem {
         /// Its place in the batch, from 0.
         index: usize,
         /// What is wrong.
-        cause: InvalidGroupRecord,
+        cause: Undecodable,
     },
     /// A record's offset is outside its batch or not above the one before.
     #[error("record {index} of the batch has offset {found}, expected {min} to {max}")]

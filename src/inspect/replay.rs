@@ -37,6 +37,8 @@ pub(super) struct Replay<'p> {
     is_dense: bool,
     /// Offsets are missing within a segment, as compaction leaves it.
     pub(super) has_holes: bool,
+    /// Damage explains what is missing before the next batch.
+    is_lost: bool,
     pub(super) producers: ProducerReplay,
     /// Producers whose transaction is open and has records.
     with_records: HashSet<i64>,
@@ -62,6 +64,7 @@ impl<'p> Replay<'p> {
             end: start,
             is_dense: true,
             has_holes: false,
+            is_lost: false,
             producers: ProducerReplay::default(),
             with_records: HashSet::new(),
             aborted: Vec::new(),
@@ -80,6 +83,7 @@ impl<'p> Replay<'p> {
     /// Something may be missing from here on.
     pub(super) const fn lose_track(&mut self) {
         self.is_dense = false;
+        self.is_lost = true;
     }
 
     /// Comes to messages of an old format, of which it is not known which offsets they have.
@@ -102,10 +106,11 @@ impl<'p> Replay<'p> {
         let base = batch.base_offset();
         self.come_to(base, findings)?;
         let is_full = i64::from(batch.records_count()) == i64::from(batch.last_offset_delta()) + 1;
+        let is_hole = base != self.end && !std::mem::take(&mut self.is_lost);
         if base != self.end || !is_full {
             self.is_dense = false;
-            self.has_holes = true;
         }
+        self.has_holes |= is_hole || !is_full;
         self.end = self.end.max(batch.next_offset());
         self.epoch(batch, findings);
         let (id, attributes) = (batch.producer_id(), batch.attributes());

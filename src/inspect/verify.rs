@@ -289,8 +289,8 @@ impl Verification<'_> {
             None => false,
             Some(dir) => {
                 let path = match dir.as_str() {
-                    "" => checkpoint::CLEANED_UP_TO.to_owned(),
-                    dir => format!("{dir}/{}", checkpoint::CLEANED_UP_TO),
+                    "" => checkpoint::CLEANER_OFFSETS.to_owned(),
+                    dir => format!("{dir}/{}", checkpoint::CLEANER_OFFSETS),
                 };
                 let cleaned = checkpoint::read_offsets(&*place.storage, &path)?;
                 cleaned.contains_key(&place.partition)

@@ -21,13 +21,10 @@ pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 /// Up to where replicas agreed; of no meaning where there is one.
 pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
-/// Where the part of each compacted log begins that was not compacted yet.
-pub const CLEANED_UP_TO: &str = "cleaner-offset-checkpoint";
-/// The files of a log directory that hold an offset for each partition.
-pub const OF_OFFSETS: [&str; 4] = [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS, CLEANED_UP_TO];
-
 /// Compaction has seen everything below the offset.
 pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
+/// The files of a log directory that hold an offset for each partition.
+pub const OF_OFFSETS: [&str; 4] = [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS, CLEANER_OFFSETS];
 
 /// The text of a checkpoint; `None` where there is no file, or none of text.
 pub(super) fn read_text(storage: &dyn Storage, path: &str) -> storage::Result<Option<String>> {

@@ -14,7 +14,8 @@
 //! there and nothing after that is younger; else the batches themselves are asked.
 //!
 //! Source: Kafka's `UnifiedLog.deleteOldSegments`. Differs: where damage hides the timestamps, a
-//! segment counts as no older than its file.
+//! segment counts as no older than its file; files go at once, whatever `file.delete.delay.ms` says,
+//! since who has one open can read it to its end.
 
 use super::deletion::remove_below;
 use super::error::{Error, Result};

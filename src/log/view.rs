@@ -242,6 +242,14 @@ impl PartitionLog {
         Ok(self.epochs()?.at(offset).unwrap_or(view.leader_epoch()))
     }
 
+    /// Where each leader epoch began.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn leader_epochs(&self) -> Result<LeaderEpochs> {
+        self.epochs()
+    }
+
     fn epochs(&self) -> Result<LeaderEpochs> {
         Ok(LeaderEpochs::read(&*self.place.storage, &self.place.dir)?)
     }

@@ -80,6 +80,7 @@ impl Node {
 
     /// Makes everything durable, and leaves the directory as after a clean stop.
     pub(super) fn close(&self) -> broker::Result<()> {
+        self.transactions.settle_down();
         self.broker.close()
     }
 }

@@ -3,7 +3,7 @@
 //! | store | key | value |
 //! | --- | --- | --- |
 //! | the task's | `f` | format: 1 byte |
-//! | | `c`, node: 2 bytes | its clock: time, closed, sequence, earliest: 8 bytes each |
+//! | | `c`, operator: 4 bytes | its clock: time, closed, sequence, earliest: 8 bytes each |
 //! | a table | the record's key as it is | timestamp: 8 bytes, value |
 //! | a table of windows | key, end, start | timestamp: 8 bytes, value |
 //! | a side of a join of streams | key, timestamp, sequence | value |
@@ -37,14 +37,19 @@ pub(super) fn take_time<'a>(bytes: &mut &'a [u8]) -> Option<i64> {
 }
 
 pub(super) fn push_key(out: &mut Vec<u8>, key: &[u8]) {
-    let mut rest = key;
+    push_key_start(out, key);
+    out.extend_from_slice(&[0, 0]);
+}
+
+/// The bytes that all keys begin with which begin so.
+pub(super) fn push_key_start(out: &mut Vec<u8>, start: &[u8]) {
+    let mut rest = start;
     while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
         out.extend_from_slice(&rest[..=zero]);
         out.push(0xff);
         rest = &rest[zero + 1..];
     }
     out.extend_from_slice(rest);
-    out.extend_from_slice(&[0, 0]);
 }
 
 /// Takes an escaped key off the front and appends it, as it was, to `out`.

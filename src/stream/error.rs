@@ -6,8 +6,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What lies behind an error that comes from outside the engine.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a task could not go on. Whatever it is, the record may have changed a part of the state: the task is not used
-/// again, and what it did since its last commit is undone with the state.
+/// Why a task could not go on. The record may have changed a part of the state: unless the task says that it did not, it is
+/// not used again, and what it did since its last commit is undone with the state.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

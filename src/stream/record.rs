@@ -14,6 +14,17 @@ pub struct Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Headers<'a>(pub &'a [u8]);
 
+/// Where a record came from: what programs may ask for. What was kept in a store in between has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+}
+
 /// A record on its way from operator to operator. It borrows all that it holds.
 ///
 /// Behind a table's operator it is a change: `value` is what the key has now, `None` once it is gone, and `old` what it had
@@ -32,4 +43,6 @@ pub struct Record<'a> {
     pub timestamp: i64,
     /// Its headers.
     pub headers: Headers<'a>,
+    /// The record of a topic that it was, or that caused it.
+    pub origin: Option<Origin<'a>>,
 }

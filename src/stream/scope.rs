@@ -65,6 +65,8 @@ pub(super) struct Inner {
     /// By node.
     pub(super) clocks: Vec<Clock>,
     pub(super) counts: Counts,
+    /// Whether the record in hand has changed a row or put something out.
+    pub(super) touched: bool,
     pub(super) values: Vec<Value>,
     pub(super) rows: Vec<Rows>,
 }
@@ -112,6 +114,7 @@ impl Scope<'_> {
 
     /// Puts a record out of the topology.
     pub(super) fn put_out(&mut self, sink: SinkId, record: &Record<'_>) -> Result<()> {
+        self.task.touched = true;
         self.output.record(sink, record)
     }
 

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use super::error::Result;
+use super::topology::index_of;
 
 /// Which store of a topology.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreId(pub(super) u16);
+pub struct StoreId(pub(super) u32);
 
 impl StoreId {
     /// The store of the task itself: format, clocks. Every state has it.
@@ -20,7 +21,7 @@ impl StoreId {
     /// Its number, counted from 0 without a gap.
     #[must_use]
     pub fn index(self) -> usize {
-        usize::from(self.0)
+        index_of(self.0)
     }
 }
 

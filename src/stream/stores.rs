@@ -83,6 +83,7 @@ impl Scope<'_> {
             self.write_row(store, row_key, change)?;
             return self.forward(change);
         };
+        self.task.touched = true;
         cache.put(row_key, change.value, change.timestamp, change.headers);
         if cache.is_over() { self.flush_while(store, Cache::is_over) } else { Ok(()) }
     }
@@ -110,6 +111,7 @@ impl Scope<'_> {
                     old: old.get(),
                     timestamp: row.timestamp,
                     headers: row.headers(),
+                    origin: None,
                 };
                 let owner = self.topology.store_of(store).owner;
                 let mut scope = self.at(owner, Side::Left);
@@ -194,18 +196,20 @@ impl Scope<'_> {
 
     /// Writes a row as it is.
     pub(super) fn put(&mut self, store: StoreId, key: &[u8], value: &[u8]) -> Result<()> {
+        self.task.touched = true;
         self.task.state.put(store, key, value)?;
         self.output.changelog(ChangelogRow { store, key, value: Some(value) })
     }
 
     /// Removes a row.
     pub(super) fn delete(&mut self, store: StoreId, key: &[u8]) -> Result<()> {
+        self.task.touched = true;
         self.task.state.delete(store, key)?;
         self.output.changelog(ChangelogRow { store, key, value: None })
     }
 
-    /// Copies the rows from a key on, in order, as long as their keys are wanted; at most `most`. Those of a table are there as
-    /// its cache has them.
+    /// Copies the rows of a store without a cache from a key on, in order, up to the first whose key is not wanted; `most` at
+    /// most.
     pub(super) fn collect(
         &self,
         store: StoreId,
@@ -214,19 +218,49 @@ impl Scope<'_> {
         wanted: impl Fn(&[u8]) -> bool,
         rows: &mut Rows,
     ) -> Result<()> {
-        let cache = self.task.caches[store.index()].as_ref().filter(|cache| !cache.is_empty());
         self.task.state.scan(store, from, &mut |key, value| {
             if rows.len() >= most || !wanted(key) {
                 return ControlFlow::Break(());
             }
-            if cache.is_none_or(|cache| cache.get(key).is_none()) {
-                rows.push(key, value);
+            rows.push(key, value);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// Copies the rows of a table, as its cache has them, whose keys start with the first `prefix_len` bytes of `from`, from
+    /// there on, in order, up to the first that is not wanted.
+    pub(super) fn collect_table(
+        &self,
+        store: StoreId,
+        from: &[u8],
+        prefix_len: usize,
+        wanted: impl Fn(&[u8]) -> bool,
+        rows: &mut Rows,
+    ) -> Result<()> {
+        let prefix = &from[..prefix_len];
+        let Some(cache) =
+            self.task.caches[store.index()].as_ref().filter(|cache| !cache.is_empty())
+        else {
+            let wanted = |key: &[u8]| key.starts_with(prefix) && wanted(key);
+            return self.collect(store, from, usize::MAX, wanted, rows);
+        };
+        self.task.state.scan(store, from, &mut |key, value| {
+            if !key.starts_with(prefix) {
+                return ControlFlow::Break(());
             }
+            // A row that the cache has is another one now, or none, and ends nothing.
+            if cache.get(key).is_some() {
+                return ControlFlow::Continue(());
+            }
+            if !wanted(key) {
+                return ControlFlow::Break(());
+            }
+            rows.push(key, value);
             ControlFlow::Continue(())
         })?;
-        let Some(cache) = cache else { return Ok(()) };
-        for row in cache.from(from).take_while(|row| wanted(&row.key)) {
-            let Some(value) = row.value.get() else { continue };
+        let of_prefix = cache.from(from).take_while(|row| row.key.starts_with(prefix));
+        let there = of_prefix.filter_map(|row| Some((row, row.value.get()?)));
+        for (row, value) in there.take_while(|(row, _)| wanted(&row.key)) {
             rows.push_with(&row.key, |out| encoding::push_row(out, row.timestamp, value));
         }
         rows.sort();
@@ -264,15 +298,15 @@ impl Scope<'_> {
         }
         self.give_rows(rows);
         self.give(key);
-        self.task.clocks[owner].earliest = self.first_end(index)?;
+        self.task.clocks[owner].earliest = self.first_time(index)?;
         Ok(())
     }
 
-    /// The earliest end in an index by time; the greatest number where it is empty.
-    fn first_end(&self, index: StoreId) -> Result<i64> {
+    /// The time that the first key of a store starts with; the greatest number where there is none.
+    pub(super) fn first_time(&self, store: StoreId) -> Result<i64> {
         let mut first = i64::MAX;
-        self.task.state.scan(index, &[], &mut |entry, _| {
-            first = encoding::take_time(&mut { entry }).unwrap_or(i64::MIN);
+        self.task.state.scan(store, &[], &mut |key, _| {
+            first = encoding::take_time(&mut { key }).unwrap_or(i64::MIN);
             ControlFlow::Break(())
         })?;
         Ok(first)

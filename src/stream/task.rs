@@ -3,7 +3,7 @@
 //!
 //! Whoever runs it: takes records (see [`Inputs`](super::Inputs) for their order), now and then commits: [`Task::commit`]
 //! empties the caches and writes the clocks; then the output, the offsets of what was taken in, and the state become
-//! durable as one. After an error the task is dropped, and its state as of the last commit gives a new one.
+//! durable as one. After an error that left it not intact it is dropped; its state as of the last commit gives a new one.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use super::output::{ChangelogRow, Output};
 use super::record::Record;
 use super::scope::{Clock, Counts, Inner, Scope};
 use super::state::{State, StoreId};
-use super::topology::{Form, InputId, NodeId, Side, Topology};
-use super::view;
+use super::topology::{Form, InputId, NodeId, Side, Topology, index_of};
+use super::view::{self, Keys};
 
 /// A topology at work on one partition.
 pub struct Task {
@@ -60,6 +60,7 @@ impl Task {
             clocks: read_clocks(&*state, topology.nodes.len())?,
             state,
             counts: Counts::default(),
+            touched: false,
             values: Vec::new(),
             rows: Vec::new(),
         };
@@ -75,22 +76,30 @@ impl Task {
     /// Takes a record of an input. Its `window` and `old` are not looked at.
     ///
     /// # Errors
-    /// Any; the task is not used again.
+    /// Any; the task is not used again, unless [`Task::is_intact`] says so.
     pub fn process(
         &mut self,
         input: InputId,
         record: &Record<'_>,
         outside: &mut Outside<'_>,
     ) -> Result<()> {
+        self.inner.touched = false;
         if record.timestamp < 0 {
             self.inner.counts.negative_timestamp += 1;
             return Ok(());
         }
         let record = Record { window: None, old: None, ..*record };
-        let node = self.topology.inputs[usize::from(input.0)].node;
+        let node = self.topology.inputs[index_of(input.0)].node;
         let topology = Arc::clone(&self.topology);
         let operator = &topology.nodes[node.index()].operator;
         operator.process(&mut self.scope(&topology, node, outside), &record)
+    }
+
+    /// Whether the last record that was taken, and failed, changed no row and put nothing out, as when the first program that
+    /// saw it refused it: then it may be left out. It may have moved a clock.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        !self.inner.touched
     }
 
     /// Brings all that was taken in into the state and the output: forwards what the caches hold, first tables first, and
@@ -185,9 +194,10 @@ impl Task {
     pub fn rows(
         &self,
         store: StoreId,
+        keys: Keys<'_>,
         each: &mut dyn FnMut(&Record<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
-        view::read_rows(&self.topology, &*self.inner.state, store, each)
+        view::read_rows(&self.topology, &*self.inner.state, store, keys, each)
     }
 
     fn scope<'t>(

@@ -8,25 +8,25 @@ use super::state::StoreId;
 
 /// An operator's place in the topology. Whoever follows an operator has a greater one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct NodeId(pub(super) u16);
+pub(super) struct NodeId(pub(super) u32);
 
 impl NodeId {
     pub(super) fn index(self) -> usize {
-        usize::from(self.0)
+        index_of(self.0)
     }
 }
 
 /// A topic that a task reads: records come in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InputId(pub(super) u16);
+pub struct InputId(pub(super) u32);
 
 /// A topic that a task writes: records go out here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SinkId(pub(super) u16);
+pub struct SinkId(pub(super) u32);
 
 /// A global table: all partitions of a topic, the same for all tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GlobalId(pub(super) u16);
+pub struct GlobalId(pub(super) u32);
 
 /// From which side a record comes to a join. All else has only a left one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,6 @@ pub(super) struct Input {
 }
 
 /// A topology. See the head of [the room](super) for the picture.
-#[derive(Default)]
 pub struct Topology {
     pub(super) nodes: Vec<Node>,
     pub(super) stores: Vec<Store>,
@@ -107,7 +106,22 @@ pub struct Topology {
     pub(super) globals: Vec<String>,
 }
 
+/// A number of a part of a topology, as its place in a list.
+pub(super) fn index_of(number: u32) -> usize {
+    usize::try_from(number).expect("a place in memory")
+}
+
 impl Topology {
+    pub(super) fn empty() -> Self {
+        Self {
+            nodes: Vec::new(),
+            stores: Vec::new(),
+            inputs: Vec::new(),
+            sinks: Vec::new(),
+            globals: Vec::new(),
+        }
+    }
+
     /// The topics that each task reads one partition of, tables first: the order in which records of one timestamp are taken.
     pub fn inputs(&self) -> impl Iterator<Item = (InputId, &str)> {
         let of_kind = |table| {

@@ -8,6 +8,33 @@ use super::record::Record;
 use super::state::{State, StoreId};
 use super::topology::{Form, Topology};
 
+/// Which rows of a table are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys<'a> {
+    /// All.
+    All,
+    /// Those of one key: one row, or one for each window.
+    Of(&'a [u8]),
+    /// Those whose key starts so.
+    StartingWith(&'a [u8]),
+}
+
+impl Keys<'_> {
+    /// What the keys in the store start with. Where windows follow, the end of a key is part of it.
+    fn prefix(self, is_windowed: bool) -> Vec<u8> {
+        let mut prefix = Vec::new();
+        match self {
+            Self::All => {}
+            Self::Of(key) if is_windowed => encoding::push_key(&mut prefix, key),
+            Self::StartingWith(start) if is_windowed => {
+                encoding::push_key_start(&mut prefix, start);
+            }
+            Self::Of(bytes) | Self::StartingWith(bytes) => prefix.extend_from_slice(bytes),
+        }
+        prefix
+    }
+}
+
 /// Gives the rows of a table's store, in the order of their keys, until `each` breaks off. It needs no task: another
 /// process may look at a state that is written meanwhile.
 ///
@@ -17,13 +44,18 @@ pub fn read_rows(
     topology: &Topology,
     state: &dyn State,
     store: StoreId,
+    keys: Keys<'_>,
     each: &mut dyn FnMut(&Record<'_>) -> ControlFlow<()>,
 ) -> Result<()> {
     let known = topology.store_of(store);
     let is_windowed = matches!(known.form, Form::Windowed { .. });
     let mut plain = Vec::new();
     let mut damaged = false;
-    state.scan(store, &[], &mut |key, row| {
+    state.prefix(store, &keys.prefix(is_windowed), &mut |key, row| {
+        if matches!(keys, Keys::Of(wanted) if !is_windowed && wanted != key) {
+            // The key itself is the first that starts so.
+            return ControlFlow::Break(());
+        }
         if let Some(record) = take_row(is_windowed, key, row, &mut plain) {
             each(&record)
         } else {

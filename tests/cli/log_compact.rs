@@ -1,6 +1,6 @@
 //! `runnel log compact`: a line for each partition that was compacted; quiet where nothing is due.
 
-use crate::support::World;
+use crate::support::{World, data};
 
 /// Ten rounds over four keys, in several segments.
 fn keyed(configs: &[&str]) -> World {
@@ -110,4 +110,67 @@ fn damage_is_told_of_and_left() {
     said.says("cannot compact t-0").has_hint();
     assert!(said.text().starts_with("u-0: "), "{said}");
     assert_eq!(std::fs::read(&log).expect("reads"), bytes);
+}
+
+/// The offsets of groups are such a topic too, and stay what they were.
+#[test]
+fn groups_stay_where_they_are() {
+    let world = World::new();
+    world.topic("t", 2, &[]);
+    let lines: String = (0..60).map(|number| format!("{number}\n")).collect();
+    world.produce(&["t", "-p", "0"], lines);
+    for _ in 0..20 {
+        world.runnel(["consume", "t", "-g", "g", "-c", "2"]).run();
+    }
+    world.runnel(["consume", "t", "-g", "other", "-c", "1"]).run();
+    let described = || {
+        let said = world.runnel(["group", "describe", "g"]).run().text();
+        let row = said.lines().find(|line| line.starts_with("t ")).map(str::to_owned);
+        // Not how long ago that was.
+        let words = row.expect("a row of the topic");
+        words.split_whitespace().take(5).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = described();
+    let said = world.runnel(["log", "compact", "--now"]).stderr("").run().text();
+    assert!(said.starts_with("__consumer_offsets-"), "{said}");
+    assert_eq!(described(), before);
+    assert_eq!(world.runnel(["consume", "t", "-g", "g", "-c", "1"]).run().text(), "40\n");
+    world.runnel(["log", "verify"]).stdout("").run();
+}
+
+/// Logs of a broker, one that it had compacted and two with transactions, are compacted on; what
+/// readers of committed records find then is the last of each key.
+#[test]
+fn what_a_broker_has_written() {
+    let world = World::new();
+    let from = data::unpack(&world, "clean");
+    std::fs::create_dir(world.dir()).expect("makes a directory");
+    std::fs::rename(from, world.dir().join("log")).expect("moves it");
+    for topic in ["compacted", "tx", "codec-gzip"] {
+        world.runnel(["topic", "alter", topic, "-c", "cleanup.policy=compact"]).run();
+        let read = || world.consume(&[topic, "--format", "%p %o %k %T %s\\n"]);
+        let before = read();
+        let key_of = |line: &str| {
+            let mut words = line.split(' ');
+            (words.next().map(str::to_owned), words.nth(1).map(str::to_owned))
+        };
+        let mut last = std::collections::HashMap::new();
+        for (number, line) in before.lines().enumerate() {
+            last.insert(key_of(line), number);
+        }
+        let stays: Vec<_> = before
+            .lines()
+            .enumerate()
+            .filter(|(number, line)| last[&key_of(line)] == *number)
+            .map(|(_, line)| line)
+            .filter(|line| key_of(line).1.is_some_and(|key| !key.is_empty()))
+            .collect();
+        let said = world.runnel(["log", "compact", topic, "--now"]).stderr("").run().text();
+        assert!(said.starts_with(&format!("{topic}-0: ")), "{said}");
+        // Until when tombstones stay the broker has said in the log that it compacted; that is long past.
+        let values = stays.into_iter().filter(|line| topic != "compacted" || !line.ends_with(' '));
+        let after = read();
+        assert_eq!(after.lines().collect::<Vec<_>>(), values.collect::<Vec<_>>(), "{topic}");
+    }
+    world.runnel(["log", "verify"]).stdout("").run();
 }

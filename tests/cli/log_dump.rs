@@ -91,6 +91,10 @@ fn files_beside_the_log_and_kafkas_own_records() {
     );
     let markers = dump("tx-0");
     assert!(markers.iter().any(|line| line.ends_with(" abort coordinator_epoch=0")), "{markers:?}");
+    let transactions = dump("__transaction_state-0").join("\n");
+    let said = "transaction transactional_id=\"";
+    assert!(transactions.contains(said), "{transactions}");
+    assert!(transactions.contains(" state=\"CompleteCommit\" "), "{transactions}");
     let groups = dump("__consumer_offsets-0").join("\n");
     for said in [
         "offset group=\"g1\" topic=\"codec-none\" partition=0 offset=115",

@@ -86,6 +86,8 @@ fn a_server_does_it_itself() {
     let world = aged(&["retention.ms=12600000"]);
     let server = world.serve(&[]);
     world.runnel(["log", "retain"]).fails(1).says("is being served").has_hint();
+    let truncate = ["topic", "truncate", "t", "--before", "end", "--yes"];
+    world.runnel(truncate).fails(1).says("is being served");
     let due = world.runnel(["log", "retain", "--dry-run"]).stderr("").run();
     assert!(due.text().starts_with("t-1: would remove 2 segments"), "{due}");
     server.stop();
@@ -134,4 +136,89 @@ fn check<'a>(lines: impl Iterator<Item = &'a str>) {
         assert!(last < Some(offset), "{line} after {last:?}");
         last = Some(offset);
     }
+}
+
+/// Where partition 0 begins and ends, and the values of what it holds; offsets are dense.
+fn held(world: &World) -> (u64, u64, Vec<String>) {
+    let said = world.runnel(["topic", "describe", "t", "-J"]).run().text();
+    let facts: serde_json::Value = serde_json::from_str(&said).expect("an object");
+    let number = |name: &str| facts[name].as_u64().expect("a number");
+    let text = world.consume(&["t", "--format", "%o %s\\n"]);
+    let mut values = Vec::new();
+    for (line, expected) in text.lines().zip(number("start")..) {
+        let (offset, value) = line.split_once(' ').expect("both");
+        assert_eq!(offset.parse(), Ok(expected), "offsets are dense");
+        values.push(value.to_owned());
+    }
+    assert_eq!(values.len() as u64, number("end") - number("start"));
+    (number("start"), number("end"), values)
+}
+
+#[test]
+fn killed_at_any_time_it_leaves_a_log_that_begins_later_at_most() {
+    const ROUNDS: u64 = 20;
+    let world = World::new();
+    world.topic("t", 1, &["internal.segment.bytes=1000", "retention.bytes=2000"]);
+    let mut began = 0;
+    for round in 0..ROUNDS {
+        let lines: String = (0..200).map(|n| format!("{}\n", round * 200 + n)).collect();
+        world.produce(&["t"], lines);
+        let retainer = world.runnel(["log", "retain"]).spawn();
+        std::thread::sleep(std::time::Duration::from_micros(round * 700));
+        retainer.kill();
+        let (start, end, values) = held(&world);
+        assert!(start >= began, "it began at {began}, now at {start}");
+        assert_eq!(end, (round + 1) * 200);
+        let expected: Vec<_> = (start..end).map(|number| number.to_string()).collect();
+        assert_eq!(values, expected);
+        began = start;
+    }
+    world.runnel(["log", "retain"]).stderr("").run();
+    world.runnel(["log", "verify"]).stdout("").run();
+    assert!(held(&world).2.len() < 2000, "what was too much is gone");
+}
+
+#[test]
+fn many_writers_and_many_retainers() {
+    const WRITERS: u64 = 4;
+    const RECORDS: u64 = 1000;
+    let world = World::new();
+    world.topic("t", 1, &["internal.segment.bytes=3000", "retention.bytes=10000"]);
+    let script = "while [ ! -e done ]; do runnel log retain || exit 1; done";
+    let retainers = [0, 1, 2].map(|_| {
+        let mut retainer = world.command("bash").args(["-c", script]).spawn();
+        retainer.close_stdin();
+        retainer
+    });
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let lines: String = (0..RECORDS).map(|n| format!("{writer} {n}\n")).collect();
+            let mut process = world.runnel(["produce", "-q", "t"]).spawn();
+            process.feed_and_close(lines);
+            process
+        })
+        .collect();
+    for writer in writers {
+        let said = writer.wait();
+        assert_eq!((said.status, said.stderr.as_str()), (0, ""), "{said}");
+    }
+    std::fs::write(world.path("done"), "").expect("written");
+    let mut told = 0;
+    for retainer in retainers {
+        let said = retainer.wait();
+        assert_eq!((said.status, said.stderr.as_str()), (0, ""), "{said}");
+        told += said.text().lines().count();
+    }
+    assert!(told > 0, "old segments went");
+    let (_, end, values) = held(&world);
+    assert_eq!(end, WRITERS * RECORDS, "each record has an offset");
+    let mut last = [None; WRITERS as usize];
+    for value in values {
+        let (writer, number) = value.split_once(' ').expect("both");
+        let writer: usize = writer.parse().expect("a writer");
+        let number: u64 = number.parse().expect("a number");
+        assert!(last[writer] < Some(number), "{value} after {last:?}");
+        last[writer] = Some(number);
+    }
+    world.runnel(["log", "verify"]).stdout("").run();
 }

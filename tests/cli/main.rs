@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod bad_input;
 mod breakage;
 mod concurrency;
@@ -25,6 +26,7 @@ mod log_repair;
 mod log_retain;
 mod log_verify;
 mod produce;
+mod produce_transactional;
 mod readme;
 mod round_trip;
 mod topic;

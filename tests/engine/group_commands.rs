@@ -457,7 +457,7 @@ fn a_million_commits() {
     let orders = broker.create_topic(&new).expect("is made");
     for round in 0..1_000_i64 {
         let mut group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
-        let commits = (0..1_000).map(|number| (&orders, (number % 8) as i32, round, 0));
+        let commits = (0..1_000).map(|number| (&orders, number % 8, round, 0));
         group.commit(&commits.collect::<Vec<_>>(), NOW_MS).expect("commits");
     }
 }

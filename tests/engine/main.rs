@@ -7,6 +7,7 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup_crash;
 mod group_commands;
 mod group_records;
 mod groups;
@@ -14,11 +15,14 @@ mod inspect_repair;
 mod inspect_verify;
 mod kafka_load;
 mod log_compaction;
+mod log_compaction_beside;
 mod log_compaction_crash;
 mod log_crash;
 mod log_ground;
 mod log_idempotent;
 mod log_kafka_producers;
+mod log_mixed;
+mod log_leftovers;
 mod log_model;
 mod log_retain;
 mod log_transactions;

@@ -361,6 +361,53 @@ fn a_transaction_survives_wholly_or_not_at_all_by_version_2() {
     survive_at_each_operation(TransactionVersion::V2);
 }
 
+/// The disk fails at an operation, and works again. The client asks again where it was refused, or begins anew.
+fn bear(version: TransactionVersion, number: u64) {
+    let storage = SimStorage::seeded(number);
+    let (process, mut client) = ground(&storage, version);
+    storage.fail_at(number, Fault::Error(std::io::ErrorKind::StorageFull));
+    let mut refusals = Vec::new();
+    while client.ended.len() < ROUNDS
+        || client.ended.last().is_none_or(|(_, end)| *end == Outcome::Abort)
+    {
+        if let Err(error) = client.go_on(&process) {
+            refusals.push(error);
+            // What could not be carried out is tried again.
+            process.clock.0.fetch_add(1000, Ordering::Relaxed);
+            process.transactions.tick();
+            assert!(refusals.len() < 20, "{version:?}, {number}: {refusals:#?}");
+            if refusals.len() % 3 == 0 {
+                client.begin_anew(&process);
+            }
+        }
+    }
+    let context = format!("{version:?}, {number}, {refusals:?}");
+    storage.clear_faults();
+    // What could not be carried out is, a moment later.
+    process.clock.0.fetch_add(1000, Ordering::Relaxed);
+    process.transactions.tick();
+    client.check(&process, &context);
+    assert_eq!(process.open_transactions(), 0, "{context}");
+    drop(process);
+    storage.crash(Loss::Everything);
+    let process = Process::open(&storage.process(), Access::Serve).expect(&context);
+    client.check(&process, &context);
+}
+
+#[test]
+fn a_disk_that_fails_once_is_borne() {
+    let storage = SimStorage::new();
+    let (process, mut client) = ground(&storage, TransactionVersion::V2);
+    let first = storage.operations();
+    work(&process, &mut client).expect("nothing fails");
+    let last = storage.operations();
+    drop(process);
+    for number in (first..last).step_by(if soak() { 1 } else { 5 }) {
+        bear(TransactionVersion::V1, number);
+        bear(TransactionVersion::V2, number);
+    }
+}
+
 /// Syncs of files, with what is synced.
 fn syncs(storage: &SimStorage, since: usize) -> Vec<String> {
     let trace = storage.trace();

@@ -27,28 +27,43 @@ fn traps() {
 
 #[test]
 fn confluent_kafka() {
-    let scripts =
-        ["confluent-kafka/records.py", "confluent-kafka/groups.py", "confluent-kafka/admin.py"];
+    let scripts = [
+        "confluent-kafka/records.py",
+        "confluent-kafka/groups.py",
+        "confluent-kafka/transactions.py",
+        "confluent-kafka/admin.py",
+    ];
     Served::start().run(&Client { scripts: &scripts, corpus: Some(corpus::whole()) });
 }
 
 #[test]
 fn kafka_python() {
-    let scripts = ["kafka-python/records.py", "kafka-python/groups.py", "kafka-python/admin.py"];
+    let scripts = [
+        "kafka-python/records.py",
+        "kafka-python/groups.py",
+        "kafka-python/transactions.py",
+        "kafka-python/admin.py",
+    ];
     let corpus = corpus::without_null_headers(corpus::without_nothing(corpus::whole()));
     Served::start().run(&Client { scripts: &scripts, corpus: Some(corpus) });
 }
 
 #[test]
 fn aiokafka() {
-    let scripts = ["aiokafka/records.py", "aiokafka/groups.py", "aiokafka/admin.py"];
+    let scripts = [
+        "aiokafka/records.py",
+        "aiokafka/groups.py",
+        "aiokafka/transactions.py",
+        "aiokafka/admin.py",
+    ];
     let corpus = corpus::without_nothing(corpus::whole());
     Served::start().run(&Client { scripts: &scripts, corpus: Some(corpus) });
 }
 
 #[test]
 fn kafkajs() {
-    let scripts = ["kafkajs/records.js", "kafkajs/groups.js", "kafkajs/admin.js"];
+    let scripts =
+        ["kafkajs/records.js", "kafkajs/groups.js", "kafkajs/transactions.js", "kafkajs/admin.js"];
     let corpus = corpus::without_null_headers(corpus::whole());
     Served::start().run(&Client { scripts: &scripts, corpus: Some(corpus) });
 }

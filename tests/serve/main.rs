@@ -10,10 +10,12 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compaction;
 mod doors;
 mod flags;
 mod fuzz;
 mod hostile;
+mod isolation;
 mod kill;
 mod produce;
 mod retention;

@@ -27,9 +27,9 @@ const fn code(error: ErrorCode) -> i16 {
 
 /// The last version of EndTxn in which the epoch stays.
 const END_V1: i16 = 4;
-const END_V2: i16 = 5;
+pub(crate) const END_V2: i16 = 5;
 
-fn init(client: &mut Client, id: &str) -> std::io::Result<InitProducerIdResponse> {
+pub(crate) fn init(client: &mut Client, id: &str) -> std::io::Result<InitProducerIdResponse> {
     loop {
         let request = InitProducerIdRequest {
             transactional_id: Some(id.to_owned()),
@@ -44,7 +44,7 @@ fn init(client: &mut Client, id: &str) -> std::io::Result<InitProducerIdResponse
 }
 
 /// Sends a batch of a transaction to partition 0; gives its code.
-fn send(
+pub(crate) fn send(
     client: &mut Client,
     version: i16,
     id: &str,
@@ -79,7 +79,7 @@ fn add(
     Ok(results.map(|topic| topic.results_by_partition[0].partition_error_code).collect())
 }
 
-fn end(
+pub(crate) fn end(
     client: &mut Client,
     version: i16,
     id: &str,

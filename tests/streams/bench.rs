@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use runnel::stream::{
-    ChangelogRow, GlobalId, GlobalTables, Headers, InputId, MemoryState, Output, Outside, Record,
-    SinkId, State, StoreId, Task, Topology, Window,
+    ChangelogRow, GlobalId, GlobalTables, Headers, InputId, Keys, MemoryState, Output, Outside,
+    Record, SinkId, State, StoreId, Task, Topology, Window,
 };
 
 /// A record that came out.
@@ -160,13 +160,17 @@ impl Bench {
 
     /// The rows of a store, in order.
     pub(crate) fn rows(&self, store: &str) -> Vec<Out> {
+        self.rows_of(store, Keys::All)
+    }
+
+    pub(crate) fn rows_of(&self, store: &str, keys: Keys<'_>) -> Vec<Out> {
         let store = self.task.topology().store(store).expect("a store of this name");
         let mut rows = Vec::new();
         let mut each = |row: &Record<'_>| {
             rows.push(out(row));
             ControlFlow::Continue(())
         };
-        self.task.rows(store, &mut each).expect("rows");
+        self.task.rows(store, keys, &mut each).expect("rows");
         rows
     }
 }

@@ -8,6 +8,7 @@ mod bench;
 mod caches;
 mod cases;
 mod golden;
+mod models;
 mod operators;
 mod programs;
 mod restarts;

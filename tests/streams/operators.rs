@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use runnel::stream::{
-    EmitStrategy, Error, Inputs, JoinKind, JoinWindows, MemoryState, Record, State as _, StoreId,
-    Task, TopologyBuilder, Windowed, Windows,
+    EmitStrategy, Error, Inputs, JoinKind, JoinWindows, Keys, MemoryState, Origin, Outside, Record,
+    State as _, StoreId, Task, TopologyBuilder, Value, Windowed, Windows,
 };
 
 use crate::bench::{Bench, Out};
@@ -232,6 +232,78 @@ fn a_damaged_row_is_an_error_that_names_the_store() {
     let mut bench = counting(windowed(tumbling(10, 0), EmitStrategy::Change, 0));
     bench.task = Task::new(Arc::clone(bench.task.topology()), state, 0).expect("a task");
     let mut each = |_: &Record<'_>| std::ops::ControlFlow::Continue(());
-    let error = bench.task.rows(store, &mut each).expect_err("it is damaged");
+    let error = bench.task.rows(store, Keys::All, &mut each).expect_err("it is damaged");
     assert_eq!(error.to_string(), "state store count is damaged: a row is none of a table's");
+}
+
+#[test]
+fn rows_are_found_by_key_and_by_its_beginning() {
+    let mut bench = counting(windowed(tumbling(10, 1000), EmitStrategy::Change, 0));
+    let mut builder = TopologyBuilder::new();
+    let (_, table) = builder.table("in", "rows");
+    let sink = builder.sink("out");
+    builder.table_to(table, sink);
+    let mut plain = Bench::new(&Arc::new(builder.build()), 0);
+    for key in ["a", "a\0", "ab", "b", "a"] {
+        for timestamp in [5, 15] {
+            bench.feed("in", Some(key), Some("x"), timestamp);
+            plain.feed("in", Some(key), Some("x"), timestamp);
+        }
+    }
+    let keys = |outs: Vec<Out>| -> Vec<String> {
+        outs.into_iter().map(|out| out.key.expect("a key")).collect()
+    };
+    assert_eq!(keys(plain.rows_of("rows", Keys::Of(b"a"))), ["a"]);
+    assert_eq!(keys(plain.rows_of("rows", Keys::Of(b"aa"))), [""; 0]);
+    assert_eq!(keys(plain.rows_of("rows", Keys::StartingWith(b"a"))), ["a", "a\0", "ab"]);
+    assert_eq!(keys(bench.rows_of("count", Keys::Of(b"a"))), ["a", "a"]);
+    assert_eq!(keys(bench.rows_of("count", Keys::Of(b""))), [""; 0]);
+    let start = keys(bench.rows_of("count", Keys::StartingWith(b"a")));
+    assert_eq!(start, ["a", "a", "a\0", "a\0", "ab", "ab"]);
+}
+
+#[test]
+fn a_record_that_its_first_program_refuses_leaves_the_task_intact() {
+    let mut builder = TopologyBuilder::new();
+    let (input, stream) = builder.stream("in");
+    let positive = builder.filter(stream, number_over(0));
+    let table = builder.aggregate(positive, count(), "count");
+    let failing = builder.map_table(
+        table,
+        Box::new(|_: &Record<'_>, _: &mut Value| Err(Error::program("it never works"))),
+    );
+    let sink = builder.sink("out");
+    builder.table_to(failing, sink);
+    let mut bench = Bench::new(&Arc::new(builder.build()), 0);
+    let mut feed = |value: &str| {
+        let mut outside = Outside { globals: &bench.globals, output: &mut bench.kept };
+        let record = Record { key: Some(b"a"), value: Some(value.as_bytes()), ..Record::default() };
+        let outcome = bench.task.process(input, &record, &mut outside);
+        (outcome.map_err(|error| error.to_string()), bench.task.is_intact())
+    };
+    assert_eq!(feed("no number"), (Err("cannot parse integer from empty string".to_owned()), true));
+    assert_eq!(feed("x:0"), (Ok(()), true));
+    assert_eq!(feed("x:1"), (Err("it never works".to_owned()), false));
+}
+
+#[test]
+fn a_program_sees_where_a_record_comes_from() {
+    let mut builder = TopologyBuilder::new();
+    let (input, stream) = builder.stream("in");
+    let placed = builder.map(
+        stream,
+        Box::new(|record: &Record<'_>, emit| {
+            let Some(Origin { topic, partition, offset }) = record.origin else { return Ok(()) };
+            let value = format!("{topic}-{partition}@{offset}");
+            emit(&Record { value: Some(value.as_bytes()), ..*record })
+        }),
+    );
+    let sink = builder.sink("out");
+    builder.stream_to(placed, sink);
+    let mut bench = Bench::new(&Arc::new(builder.build()), 0);
+    let origin = Some(Origin { topic: "in", partition: 3, offset: 7 });
+    let mut outside = Outside { globals: &bench.globals, output: &mut bench.kept };
+    let record = Record { origin, ..Record::default() };
+    bench.task.process(input, &record, &mut outside).expect("goes on");
+    assert_eq!(bench.kept.records[0].1.value.as_deref(), Some("in-3@7"));
 }

@@ -29,6 +29,7 @@ mod shard;
 mod snapshot;
 mod store;
 mod transactional;
+mod transfer;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,7 @@ pub use answer::{Now, Reply};
 pub use classic::Client;
 pub use command::{CommittedOffset, GroupOffsets};
 pub use listing::{GroupKind, ListedGroup, list_groups};
+pub(super) use transfer::{CommitRecord, each_commit, write_commits};
 
 use super::internal::partition_of;
 use super::{Broker, GroupCommit, Result};

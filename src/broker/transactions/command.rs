@@ -1,19 +1,156 @@
-//! Transactional ids of commands, which share a directory: who holds one is alive.
+//! Transactions of commands, which share a directory: each step waits until it is done, and whoever
+//! uses a transactional id holds a lock for it, so that others can tell that he is alive.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use super::{ProducerIdAndEpoch, Sender, Transactions};
-use crate::broker::{Result, home};
-use crate::log::TransactionVersion;
+use crate::broker::{Broker, Error, GroupCommit, Reply, Result, home};
+use crate::log::{self, Appended, PartitionLog, TransactionCheck, TransactionVersion};
+use crate::model::TimestampType;
 use crate::protocol::ErrorCode;
-use crate::record::Outcome;
-use crate::storage::{LockGuard, LockKind, Wait};
+use crate::record::{self, Outcome};
+use crate::storage::{self, LockGuard, LockKind, Wait};
+
+/// Commands don't time their transactions out, whoever finds them and nobody alive ends them; a server that
+/// comes meanwhile does so after this. Source: Kafka's default of `transaction.timeout.ms`.
+const TIMEOUT_MS: i32 = 60_000;
 
 /// Says that a command uses a transactional id, until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lease {
     _lock: Option<LockGuard>,
+}
+
+/// The use of a transactional id by a command, with one transaction after another.
+#[derive(Debug)]
+pub struct TransactionalId {
+    coordinator: Arc<Transactions>,
+    id: String,
+    producer: ProducerIdAndEpoch,
+    /// Where the transaction has written to.
+    logs: Vec<Arc<PartitionLog>>,
+    /// A commit may have been decided, though it failed.
+    is_in_doubt: bool,
+    _lease: Lease,
+}
+
+impl Broker {
+    /// The coordinator for a command.
+    fn coordinator(self: &Arc<Self>) -> Result<Arc<Transactions>> {
+        let commit = GroupCommit::start(self.shared_clock())
+            .map_err(|source| storage::Error::new("start a thread for", "transactions", source))?;
+        Transactions::new(Arc::clone(self), Some(Arc::new(commit)), None)
+    }
+
+    /// Takes a transactional id for this command. What another command or client has open with it is
+    /// aborted, and whoever it was is fenced.
+    ///
+    /// # Errors
+    /// [`Error::Transaction`], and as the file system says.
+    pub fn transactional_id(self: &Arc<Self>, id: &str) -> Result<TransactionalId> {
+        let coordinator = self.coordinator()?;
+        let lease = coordinator.lease(id)?;
+        let max_ms = self.config().transaction_max_timeout_ms;
+        let begun = coordinator.begin(id, TIMEOUT_MS.min(max_ms));
+        let producer = begun.map_err(|cause| coordinator.refused(id, cause))?;
+        let (id, logs, is_in_doubt) = (id.to_owned(), Vec::new(), false);
+        Ok(TransactionalId { coordinator, id, producer, logs, is_in_doubt, _lease: lease })
+    }
+
+    /// Opens a log to append to; ends what is open in it of transactions that nobody is left to end.
+    ///
+    /// # Errors
+    /// As [`PartitionLog::open_to_append`] says, with the partition's name.
+    pub fn open_to_append(self: &Arc<Self>, log: &Arc<PartitionLog>) -> Result<()> {
+        let opened = log.open_to_append(self.clock().now_ms()).and_then(|()| log.view());
+        let view = opened.map_err(|error| Error::of_log("append to", log, error))?;
+        if view.has_open_transactions() {
+            let coordinator = self.coordinator()?;
+            coordinator.settle(std::slice::from_ref(log))?;
+            coordinator.failure()?;
+        }
+        Ok(())
+    }
+}
+
+impl TransactionalId {
+    /// The id and epoch that batches are to have.
+    #[must_use]
+    pub const fn producer(&self) -> ProducerIdAndEpoch {
+        self.producer
+    }
+
+    fn sender(&self) -> Sender<'_> {
+        Sender { transactional_id: &self.id, producer: self.producer }
+    }
+
+    /// Appends a batch within the transaction, which begins with the first.
+    ///
+    /// # Errors
+    /// [`Error::Transaction`] where another has taken the id; as [`Broker::append`] says.
+    pub fn append(&mut self, log: &Arc<PartitionLog>, batch: &mut [u8]) -> Result<Appended> {
+        let broker = &self.coordinator.store.broker;
+        let now_ms = broker.clock().now_ms();
+        if log.config().message_timestamp_type == TimestampType::LogAppendTime {
+            record::stamp_append_time(batch, now_ms);
+        }
+        let mut appended = log.append(batch, now_ms);
+        if let Err(log::Error::TransactionNotVerified { .. }) = appended {
+            let version = TransactionVersion::V2;
+            let append = || log.append_checked(batch, TransactionCheck::Verified(version), now_ms);
+            let partition = log.partition();
+            let verified = self.coordinator.append_first(self.sender(), partition, version, append);
+            appended = verified.map_err(|cause| self.coordinator.refused(&self.id, cause))?;
+            self.logs.push(Arc::clone(log));
+        }
+        appended.map_err(|error| match error {
+            log::Error::InvalidProducerEpoch { .. } => {
+                Error::Transaction { id: self.id.clone(), cause: ErrorCode::ProducerFenced }
+            }
+            error => Error::of_log("append to", log, error),
+        })
+    }
+
+    /// Commits what was appended. That is durable when this returns. Where a marker could not be written, since
+    /// the disk is full by then, readers have to wait for who writes to the partition next.
+    ///
+    /// # Errors
+    /// Whether it is committed is not known then, unless it can be aborted.
+    pub fn commit(&mut self) -> Result<()> {
+        if self.logs.is_empty() {
+            return Ok(());
+        }
+        self.end(Outcome::Commit).inspect_err(|error| self.is_in_doubt = !is_fenced(error))?;
+        for log in std::mem::take(&mut self.logs) {
+            // A crash would take a marker, and keep those waiting who only read.
+            let _ = self.coordinator.store.broker.sync(&log);
+        }
+        Ok(())
+    }
+
+    /// Aborts what was appended: no reader of committed records ever sees it.
+    ///
+    /// # Errors
+    /// [`Error::Transaction`]; then who comes next aborts it.
+    pub fn abort(&mut self) -> Result<()> {
+        if self.logs.is_empty() {
+            return Ok(());
+        }
+        match self.end(Outcome::Abort) {
+            // Whoever has the id by now has aborted it first.
+            Err(error) if is_fenced(&error) && !self.is_in_doubt => {}
+            ended => ended?,
+        }
+        self.logs.clear();
+        Ok(())
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Result<()> {
+        let (coordinator, version) = (&self.coordinator, TransactionVersion::V2);
+        let ended = wait(|reply| coordinator.end(self.sender(), outcome, version, reply));
+        self.producer = ended.map_err(|cause| coordinator.refused(&self.id, cause))?;
+        Ok(())
+    }
 }
 
 impl Transactions {
@@ -55,22 +192,31 @@ impl Transactions {
         }
     }
 
-    /// Ends the transaction of this process; what it decided is durable when this returns.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn end_now(
-        self: &Arc<Self>,
-        sender: Sender<'_>,
-        outcome: Outcome,
-    ) -> std::result::Result<ProducerIdAndEpoch, ErrorCode> {
-        wait(|reply| self.end(sender, outcome, TransactionVersion::V2, reply))
+    /// Why something was refused: what went wrong with a file goes before a code that tells of it.
+    fn refused(&self, id: &str, cause: ErrorCode) -> Error {
+        match self.failure() {
+            Err(error) => error,
+            Ok(()) => Error::Transaction { id: id.to_owned(), cause },
+        }
     }
+
+    /// What went wrong since the last call, if anything did.
+    fn failure(&self) -> Result<()> {
+        match self.take_failures().into_iter().next() {
+            Some(failure) => Err(Error::Coordinator(failure)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether another has taken the id.
+const fn is_fenced(error: &Error) -> bool {
+    matches!(error, Error::Transaction { cause: ErrorCode::ProducerFenced, .. })
 }
 
 /// Waits for an answer.
 fn wait<T: Send + 'static>(
-    ask: impl FnOnce(crate::broker::Reply<std::result::Result<T, ErrorCode>>),
+    ask: impl FnOnce(Reply<std::result::Result<T, ErrorCode>>),
 ) -> std::result::Result<T, ErrorCode> {
     let (sender, answer) = mpsc::channel();
     ask(Box::new(move |result| drop(sender.send(result))));

@@ -12,6 +12,7 @@
 //! [`Transactions::tick`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::shard::{Held, Locked};
 use super::store::FAILED;
@@ -24,6 +25,9 @@ use crate::model::Offset;
 use crate::protocol::ErrorCode;
 use crate::protocol::transaction_records::UnsyncedMarker;
 use crate::record::Outcome;
+
+/// Between two looks whether a decision is carried out.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Is told what came of a decision: the id and epoch that the producer goes on with.
 pub(super) type Done = Reply<Result<ProducerIdAndEpoch, ErrorCode>>;
@@ -60,6 +64,16 @@ impl Transactions {
             Ok((_, producer, End::Done)) => reply(Ok(producer)),
             Ok((id, _, End::Prepare(next))) => self.decide(locked, id, next, reply),
             Err(error) => reply(Err(error)),
+        }
+    }
+
+    /// Waits until no decision is on its way: for who has stopped to ask for any, and is about to close
+    /// the logs.
+    pub fn settle_down(&self) {
+        for shard in &self.shards {
+            while shard.lock_held(&self.store, None).all().any(|(_, entry)| entry.is_pending) {
+                std::thread::sleep(PAUSE);
+            }
         }
     }
 

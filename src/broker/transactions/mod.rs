@@ -35,7 +35,7 @@ mod transaction;
 
 use std::sync::Arc;
 
-pub use command::Lease;
+pub use command::{Lease, TransactionalId};
 pub use partitions::Partitions;
 pub use transaction::ProducerIdAndEpoch;
 
@@ -132,15 +132,18 @@ impl Transactions {
         done: impl FnOnce(bool) + Send + 'static,
     ) {
         match &self.store.commit {
-            Some(commit) => commit.when_durable(
-                log,
-                Box::new(move |result| {
-                    if let Err(error) = &result {
-                        tracing::error!(%error, "a transaction is not durable");
-                    }
-                    done(result.is_ok());
-                }),
-            ),
+            Some(commit) => {
+                let failures = Arc::clone(&self.store.failures);
+                commit.when_durable(
+                    log,
+                    Box::new(move |result| {
+                        if let Err(error) = &result {
+                            failures.note(error);
+                        }
+                        done(result.is_ok());
+                    }),
+                );
+            }
             None => done(true),
         }
     }

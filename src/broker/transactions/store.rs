@@ -24,14 +24,14 @@ pub(super) struct Store {
     /// Makes appends durable; `None` where nothing has to be.
     pub(super) commit: Option<Arc<GroupCommit>>,
     /// What went wrong.
-    pub(super) failures: Failures,
+    pub(super) failures: Arc<Failures>,
     waker: Mutex<Option<Waker>>,
 }
 
 impl Store {
     /// The store of a directory.
     pub(super) fn new(broker: Arc<Broker>, commit: Option<Arc<GroupCommit>>) -> Self {
-        Self { broker, commit, failures: Failures::default(), waker: Mutex::default() }
+        Self { broker, commit, failures: Arc::default(), waker: Mutex::default() }
     }
 
     /// How many partitions the topic has, or will have once it is made.

@@ -47,14 +47,16 @@ impl Transactions {
         let Ok((id, transaction)) = locked.ready(id) else { return };
         if transaction.times_out_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
             let next = transaction.fenced(&super::Partitions::default(), now_ms);
-            let name = Arc::clone(&id);
+            let (name, failures) = (Arc::clone(&id), Arc::clone(&self.store.failures));
             self.decide(
                 locked,
                 id,
                 next,
-                Box::new(move |aborted| match aborted {
-                    Ok(_) => tracing::info!(id = %name, "a transaction took too long"),
-                    Err(error) => tracing::warn!(id = %name, %error, "cannot abort a transaction"),
+                Box::new(move |aborted| {
+                    failures.note(&match aborted {
+                        Ok(_) => format!("the transaction of {name} took too long: it is aborted"),
+                        Err(error) => format!("cannot abort the transaction of {name}: {error}"),
+                    });
                 }),
             );
         }

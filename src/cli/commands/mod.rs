@@ -1,10 +1,12 @@
 //! The commands, a file each.
 
+pub(super) mod backup;
 pub(super) mod consume;
 pub(super) mod generate;
 pub(super) mod group;
 pub(super) mod log;
 pub(super) mod produce;
+pub(super) mod restore;
 pub(super) mod serve;
 pub(super) mod topic;
 
@@ -24,6 +26,8 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Group(command) => group::run(context, command),
         Command::Serve(args) => serve::run(context, *args),
         Command::Log(command) => log::run(context, command),
+        Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
     }

@@ -1,6 +1,7 @@
 //! `runnel produce`: append records to a topic.
 
 mod derived;
+mod ending;
 mod files;
 mod streams;
 
@@ -27,7 +28,7 @@ use crate::cli::time::parse_time;
 use crate::clock::Clock as _;
 use crate::clock::SystemClock;
 use crate::cluster::{
-    self, Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
+    Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
 };
 use crate::filter::Stack;
 use crate::model::{Compression, TopicName};
@@ -139,6 +140,9 @@ pub(in crate::cli) struct ProduceArgs {
     /// When a record counts as stored: all (on disk), 1 (written) or 0
     #[arg(long, value_name = "ACKS", help_heading = "Sending", value_enum, default_value_t = AcksArg::All, hide_possible_values = true)]
     acks: AcksArg,
+    /// The whole input or nothing, as one transaction; who has ID besides is fenced
+    #[arg(long, value_name = "ID", help_heading = "Sending")]
+    transactional_id: Option<String>,
     /// Fail if the topic is not there
     #[arg(long, help_heading = "Sending")]
     no_create: bool,
@@ -208,8 +212,10 @@ pub(super) fn run(context: &Context, mut args: ProduceArgs) -> Outcome {
     };
     let name = topic_name(&topic)?;
     let (plan, programs) = (plan(&args)?, Programs::new(&args)?);
+    let acks = ending::acks(&args)?;
     let send = |stack: Option<&Stack>| {
-        send(context, &args, &name, plan, Derived::new(&args, &name, &programs, stack))
+        let derived = Derived::new(&args, &name, &programs, stack);
+        send(context, &args, &name, plan, acks, derived)
     };
     match programs.is_empty() {
         true => send(None),
@@ -224,6 +230,7 @@ fn send(
     args: &ProduceArgs,
     name: &TopicName,
     mut plan: Plan,
+    acks: Acks,
     derived: Derived<'_>,
 ) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
@@ -237,35 +244,29 @@ fn send(
         Input::Delimited { .. } => record_bytes_max,
         _ => record_bytes_max.saturating_mul(TEXT_OVERHEAD),
     };
-    let acks = match args.acks {
-        AcksArg::All => Acks::All,
-        AcksArg::Leader => Acks::Leader,
-        AcksArg::None => Acks::None,
+    let options = ProducerOptions { compression: args.compression, acks };
+    let producer = match &args.transactional_id {
+        Some(id) => cluster.transactional_producer(topic, options, id)?,
+        None => cluster.producer(topic, options),
     };
-    let producer = cluster.producer(topic, ProducerOptions { compression: args.compression, acks });
     let mut run = Run {
         context,
         signals,
         plan,
         producer,
         derived,
+        is_whole: args.transactional_id.is_some(),
         failed: 0,
         now_ms: SystemClock.now_ms(),
         started: Instant::now(),
     };
     let ended = run.send_all(args);
-    // What was read is stored, however the reading ended.
-    let stored = run.producer.finish().map_err(CommandError::from);
+    let ended = run.store(ended);
     context.tell(cluster.take_notices());
     if args.stats {
-        run.print_stats(name);
+        run.print_stats(name, ended.is_ok());
     }
-    match (ended, stored) {
-        (Ok(status), Ok(())) => {
-            Ok(if run.failed > 0 { status.or(Status::SomeFailed) } else { status })
-        }
-        (Err(error), _) | (_, Err(error)) => Err(error),
-    }
+    ended
 }
 
 fn plan(args: &ProduceArgs) -> Result<Plan, CommandError> {
@@ -343,6 +344,8 @@ struct Run<'c> {
     plan: Plan,
     producer: Producer<'c>,
     derived: Derived<'c>,
+    /// All of the input is stored, or nothing.
+    is_whole: bool,
     failed: u64,
     now_ms: i64,
     started: Instant,
@@ -407,7 +410,7 @@ impl Run<'_> {
                 Ok(Step::Record(record)) => self.send(&record, extra)?,
                 Ok(Step::Bad { number, reason }) => {
                     until_clock = 0;
-                    self.refuse(number, &reason);
+                    self.refuse(number, &reason)?;
                 }
                 Ok(Step::Idle) => {
                     until_clock = 0;
@@ -448,36 +451,13 @@ impl Run<'_> {
         let record = match self.derived.of(record, partition, self.now_ms) {
             Ok(record) => record,
             Err(reason) => {
-                self.refuse(input.number, &reason);
-                return Ok(());
+                return self.refuse(input.number, &reason);
             }
         };
         match self.producer.send(&record, partition, self.now_ms) {
             Ok(()) => Ok(()),
             Err(SendError::Failed(error)) => Err(error.into()),
-            Err(error) => {
-                self.refuse(input.number, &error.to_string());
-                Ok(())
-            }
+            Err(error) => self.refuse(input.number, &error.to_string()),
         }
-    }
-
-    /// Says that a record is not stored.
-    fn refuse(&mut self, number: u64, reason: &str) {
-        self.failed += 1;
-        self.context.error(&format!("record {number}: {reason}"));
-    }
-
-    fn print_stats(&self, topic: &TopicName) {
-        let cluster::Totals { records, batches, bytes } = self.producer.totals();
-        let object = serde_json::json!({
-            "topic": topic,
-            "records": records,
-            "failed": self.failed,
-            "batches": batches,
-            "bytes": bytes,
-            "ms": u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        });
-        self.context.stats(&object.to_string());
     }
 }

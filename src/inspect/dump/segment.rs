@@ -117,7 +117,7 @@ impl Dump<'_, '_> {
                         true => Ok(Some(marker(&record))),
                         false => schema.decode(&record),
                     };
-                    let what = decoded.as_ref().err().copied();
+                    let what = decoded.as_ref().err().cloned();
                     each(Item::Record { record, decoded: decoded.unwrap_or_default() })?;
                     if let Some(cause) = what {
                         break 'records Some(Problem::Undecodable { index, cause });

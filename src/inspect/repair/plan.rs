@@ -180,8 +180,8 @@ fn was_compacted(place: &Place) -> Result<bool> {
         return Ok(false);
     };
     let path = match dir.as_str() {
-        "" => checkpoint::CLEANED_UP_TO.to_owned(),
-        dir => format!("{dir}/{}", checkpoint::CLEANED_UP_TO),
+        "" => checkpoint::CLEANER_OFFSETS.to_owned(),
+        dir => format!("{dir}/{}", checkpoint::CLEANER_OFFSETS),
     };
     Ok(checkpoint::read_offsets(&*place.storage, &path)?.contains_key(&place.partition))
 }

@@ -1,6 +1,8 @@
 //! Transactions: what bounds readers of committed records, what they leave out, and what of that
 //! is found again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::log::names::TXN_INDEX;
 use crate::log::{EndMarker, TransactionVersion};
@@ -158,6 +160,46 @@ fn an_index_that_a_person_removed_is_made_anew() {
     assert_eq!(seen(&reader).2, expected);
 }
 
+/// Whoever waits for committed records hears of the marker, which is all that he waits for.
+#[test]
+fn a_marker_wakes_who_listens() {
+    struct Flag(AtomicBool);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let storage = laboratory();
+    for log in [log(&storage), owner(&storage)] {
+        let epoch = i64::from(log.place().owned.as_ref().is_some_and(|owned| owned.exclusive));
+        log.append_verified(&mut sent(epoch, 0, 0), 0).expect("begins");
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let _listener = log.listen(&Arc::clone(&flag).into());
+        end(&log, epoch, Outcome::Commit);
+        assert!(flag.0.load(Ordering::Relaxed));
+    }
+}
+
+/// What a view says of a log without aborted transactions is all that is needed of it.
+#[test]
+fn that_nothing_was_aborted_costs_no_look_at_a_file() {
+    let storage = laboratory();
+    let writer = log(&storage);
+    for number in 0..30 {
+        append(&writer, &[&format!("value {number}")], 10);
+        writer.append_verified(&mut sent(number, 0, 0), 0).expect("begins");
+        end(&writer, number, Outcome::Commit);
+    }
+    let reader = log(&storage);
+    let view = reader.view().expect("a view");
+    assert!(view.segments().len() > 2 && !view.may_have_aborted());
+    for entry in storage.list(DIR).expect("lists") {
+        storage.remove_file(&format!("{DIR}/{}", entry.name)).expect("removes");
+    }
+    let aborted = reader.aborted_transactions(&view, Offset(0), view.end());
+    assert_eq!(aborted.expect("nothing is read"), []);
+}
+
 #[test]
 fn the_log_start_is_stable() {
     let storage = laboratory();
@@ -170,4 +212,42 @@ fn the_log_start_is_stable() {
     assert_eq!(seen(&log), (4, 2, vec![]));
     end(&log, 3, Outcome::Abort);
     assert_eq!(seen(&log), (5, 5, vec![(3, 0, 4)]));
+}
+
+/// Where damage hides how a transaction ended, its records are left out, and readers come to the
+/// damage and tell of it.
+#[test]
+fn what_damage_leaves_undecided_is_not_shown() {
+    let storage = laboratory();
+    let writer = log(&storage);
+    writer.append_verified(&mut sent(9, 0, 0), 0).expect("begins");
+    end(&writer, 9, Outcome::Commit);
+    while writer.view().expect("a view").segments().len() < 2 {
+        append(&writer, &["of nobody"], 10);
+    }
+    let base = *writer.view().expect("a view").segments().last().expect("some");
+    let first = writer.append_verified(&mut sent(3, 0, 0), 0).expect("begins").base_offset;
+    append(&writer, &["damaged"], 10);
+    end(&writer, 3, Outcome::Commit);
+    for number in 0..30 {
+        append(&writer, &[&format!("value {number}")], 10);
+    }
+    writer.close(0).expect("closes");
+    let bytes = storage.file_bytes(&path(base.0, LOG)).expect("is there");
+    let damaged = bytes.windows(7).position(|bytes| bytes == b"damaged").expect("is there");
+    // The magic of its batch: a walk cannot pass over it.
+    storage.corrupt(&path(base.0, LOG), damaged as u64 - 51, 0x7f).expect("there is such a byte");
+    storage.remove_file("run/orders-0").expect("removes");
+    let view = log(&storage).view().expect("a view");
+    assert_eq!(view.last_stable(), view.end(), "the snapshot tells");
+    assert!(!view.may_have_aborted());
+    for offset in names(&storage, ".snapshot").into_iter().filter(|offset| *offset > base.0) {
+        storage.remove_file(&path(offset, ".snapshot")).expect("removes");
+    }
+    let reader = log(&storage);
+    let view = reader.view().expect("a view");
+    assert_eq!(view.last_stable(), view.end(), "readers come to the damage");
+    let aborted = reader.aborted_transactions(&view, Offset(0), first.next()).expect("reads");
+    let aborted: Vec<_> = aborted.iter().map(|a| (a.producer_id, a.first_offset)).collect();
+    assert_eq!(aborted, [(3, first)], "it may have been aborted");
 }

@@ -81,13 +81,7 @@ impl Suppress {
                 break;
             }
         }
-        let mut first = i64::MAX;
-        rows.clear();
-        scope.collect(self.store, &[], 1, |_| true, &mut rows)?;
-        if let Some((mut held_key, _)) = rows.iter().next() {
-            first = encoding::take_time(&mut held_key).unwrap_or(i64::MIN);
-        }
-        scope.clock().earliest = first;
+        scope.clock().earliest = scope.first_time(self.store)?;
         scope.give_rows(rows);
         scope.give(key);
         Ok(())
@@ -114,8 +108,8 @@ fn take_held<'a>(mut held_key: &[u8], held: &'a [u8], key: &'a mut Value) -> Opt
         key: key.get(),
         window: Some(Window { start, end }),
         value: Some(value),
-        old: None,
         timestamp,
         headers,
+        ..Record::default()
     })
 }

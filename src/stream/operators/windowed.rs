@@ -13,7 +13,7 @@ use super::{hopping, session, sliding};
 use crate::stream::encoding;
 use crate::stream::error::Result;
 use crate::stream::program::{Aggregator, Value};
-use crate::stream::record::{Headers, Record, Window};
+use crate::stream::record::{Record, Window};
 use crate::stream::rows::Rows;
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
@@ -155,12 +155,11 @@ impl AggregateWindows {
         let prefix_len = from.write().len();
         encoding::push_time(from.write(), expired.saturating_add(1).max(*ends.start()));
         let from_key = from.get().unwrap_or_default();
-        let prefix = &from_key[..prefix_len];
         let in_bounds = |row_key: &[u8]| {
-            let window = encoding::window_of(row_key).filter(|(key, _)| *key == prefix);
-            window.is_some_and(|(_, window)| window.end <= *ends.end() && wanted(window))
+            let window = encoding::window_of(row_key).map(|(_, window)| window);
+            window.is_some_and(|window| window.end <= *ends.end() && wanted(window))
         };
-        scope.collect(self.store, from_key, usize::MAX, in_bounds, rows)?;
+        scope.collect_table(self.store, from_key, prefix_len, in_bounds, rows)?;
         scope.give(from);
         Ok(())
     }
@@ -224,9 +223,8 @@ impl AggregateWindows {
                 key: Some(key),
                 window: Some(window),
                 value: value.get(),
-                old: None,
                 timestamp,
-                headers: Headers::default(),
+                ..Record::default()
             })?;
         }
         scope.give(row_key);

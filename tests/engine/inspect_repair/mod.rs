@@ -107,7 +107,7 @@ fn damage(random: &mut Random, copy: &Copied) -> String {
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     let mut bytes = fs::read(&file).unwrap();
     let at = random.below(bytes.len().max(1));
-    let what = match random.below(8) {
+    let what = match random.below(9) {
         0 => {
             fs::remove_file(&file).unwrap();
             return format!("{name} removed");
@@ -124,6 +124,10 @@ fn damage(random: &mut Random, copy: &Copied) -> String {
         3 => {
             bytes.extend((0..1 + random.below(300)).map(|_| random.next() as u8));
             "bytes at the end".to_owned()
+        }
+        4 => {
+            bytes = (0..random.below(3000)).map(|_| random.next() as u8).collect();
+            "nothing but random bytes".to_owned()
         }
         _ if bytes.is_empty() => return format!("{name} as it is"),
         _ => {

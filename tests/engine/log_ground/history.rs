@@ -109,7 +109,12 @@ impl History {
 
 /// What a Kafka client makes of the answers to its fetches, by its own rule: a transaction in the
 /// list is left out from its first offset to its abort marker.
-fn client(log: &PartitionLog, view: &View, from: i64, bytes_max: usize) -> Result<Vec<String>> {
+pub(crate) fn client(
+    log: &PartitionLog,
+    view: &View,
+    from: i64,
+    bytes_max: usize,
+) -> Result<Vec<String>> {
     let stable = view.last_stable();
     let mut cursor = Cursor::at(Offset(from));
     let mut values = Vec::new();

@@ -1,40 +1,26 @@
-//! Producers append transactions to a log and a coordinator ends them, while processes die, the
-//! machine stops, the disk is full or fails, at each operation in turn.
-//!
-//! The coordinator does as Kafka's: it decides to commit once all data is synced, and what it has
-//! decided it has written until that is done, and again after the machine has stopped, since a
-//! marker is not synced by itself; it is durable before the producer's next one is decided. A transaction that met a fault before it was decided is aborted,
-//! and done anew in the next epoch. Whatever strikes:
-//! - a reader who wants committed records sees those of decided transactions only, in order, whole;
-//! - what the log says of its transactions (last stable offset, aborted lists) is what its batches say;
-//! - in the end all that was committed is there, once, and nothing is open.
-//!
-//! `RUNNEL_SOAK=1` strikes more often.
+//! The producers, their coordinator, the processes that they write by, and who reads beside them.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crate::log_ground::history::History;
-use crate::log_ground::{
-    CONTROL, DIR, Rec, Result, batch, lay_out, open, open_alone, open_to_read, soak,
-};
+use crate::log_ground::{CONTROL, Rec, Result, batch, lay_out, open, open_alone, open_to_read};
 use runnel::log::{EndMarker, Error, PartitionLog, TransactionCheck, TransactionVersion};
 use runnel::model::{Offset, TopicConfig};
 use runnel::record::{BatchBuilder, Compression, Headers, Outcome, Record};
 use runnel::storage::Storage as _;
-use runnel::storage::sim::{Fault, Loss, SimStorage};
+use runnel::storage::sim::{Loss, SimStorage};
 
 /// Who writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writers {
+pub(super) enum Writers {
     Server,
     TwoCommands,
 }
 
-/// A step of a producer's transaction, `None` to begin none but be appended beside.
+/// A step. Producers have numbers.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// Batch of a producer, of so many records.
+    /// A batch of a producer's transaction, of so many records.
     Batch(usize, usize),
     Commit(usize),
     Abort(usize),
@@ -81,13 +67,13 @@ struct Producer {
     decided: Option<EndMarker>,
 }
 
-struct Lab {
-    world: SimStorage,
+pub(super) struct Lab {
+    pub(super) world: SimStorage,
     writers: Writers,
     processes: Vec<Process>,
     producers: Vec<Producer>,
     /// Values of the transactions that were decided to be committed, by producer.
-    committed: Vec<Vec<String>>,
+    pub(super) committed: Vec<Vec<String>>,
     history: History,
     /// Batches so far, and times that a transaction was done anew.
     number: usize,
@@ -109,7 +95,7 @@ enum Struck {
 type Attempt<T> = std::result::Result<T, Struck>;
 
 impl Lab {
-    fn new(seed: u64, writers: Writers) -> Self {
+    pub(super) fn new(seed: u64, writers: Writers) -> Self {
         let world = SimStorage::seeded(seed);
         lay_out(&world);
         let mut lab = Self {
@@ -176,8 +162,7 @@ impl Lab {
         }
     }
 
-    /// A process of its own that dies alone is taken for a stop of the machine by a server's lab: then
-    /// its coordinator starts anew as well, and has done again what it decided.
+    /// All processes are gone, with a server's its coordinator too: what was decided is done again.
     fn machine_stopped(&mut self) -> Result<()> {
         self.crashes += 1;
         self.look()?;
@@ -204,7 +189,7 @@ impl Lab {
         }
     }
 
-    fn run(&mut self) -> Result<()> {
+    pub(super) fn run(&mut self) -> Result<()> {
         for step in SCRIPT {
             self.step(step).map_err(|wrong| format!("{step:?}: {wrong}"))?;
             self.look()?;
@@ -445,98 +430,5 @@ impl Lab {
             }
         }
         Ok(())
-    }
-}
-
-/// One run with faults planned, numbers counted from its first operation; how many there were.
-fn run(seed: u64, writers: Writers, faults: &[(u64, Fault)]) -> Result<u64> {
-    let mut lab = Lab::new(seed, writers);
-    let first = lab.world.operations();
-    for (number, fault) in faults {
-        lab.world.fail_at(first + number, *fault);
-    }
-    let result = lab.run();
-    let operations = lab.world.operations() - first;
-    result.map(|()| operations).map_err(|wrong| {
-        let trace = lab.world.trace()[first as usize..].join("\n");
-        format!("{trace}\nseed {seed}, {writers:?}, {faults:?} from {first} on: {wrong}")
-    })
-}
-
-fn strike_each(writers: Writers, faults: impl Fn(u64) -> Vec<(u64, Fault)>, rounds: u64) {
-    let operations = run(0, writers, &[]).expect("nothing fails");
-    assert!(operations > 200, "a run of {operations} operations");
-    // A quick run strikes one operation in so many, another of each kind of writers.
-    let step = if soak() { 1 } else { 7 };
-    for number in (u64::from(writers == Writers::Server)..operations).step_by(step) {
-        for round in 0..rounds {
-            let planned = faults(number * rounds + round);
-            let planned: Vec<_> =
-                planned.into_iter().map(|(gap, fault)| (number + gap, fault)).collect();
-            if let Err(wrong) = run(round, writers, &planned) {
-                assert!(wrong.is_empty(), "{wrong}");
-            }
-        }
-    }
-}
-
-fn rounds(quick: u64, long: u64) -> u64 {
-    if soak() { long } else { quick }
-}
-
-fn loss(pick: u64) -> Loss {
-    match pick % 3 {
-        0 => Loss::Everything,
-        1 => Loss::Nothing,
-        _ => Loss::Random(pick),
-    }
-}
-
-const FULL: Fault = Fault::Error(ErrorKind::StorageFull);
-const WRITERS: [Writers; 2] = [Writers::Server, Writers::TwoCommands];
-
-#[test]
-fn a_run_rolls_aborts_and_deletes() {
-    let mut lab = Lab::new(0, Writers::Server);
-    lab.run().expect("nothing fails");
-    let names = lab.world.process().list(DIR).expect("lists");
-    let count = |suffix| names.iter().filter(|entry| entry.name.ends_with(suffix)).count();
-    assert!(count(".log") >= 2 && count(".txnindex") >= 1, "{names:?}");
-    assert_eq!(lab.committed.concat().len(), 14);
-}
-
-#[test]
-fn transactions_survive_that_processes_die() {
-    for writers in WRITERS {
-        strike_each(writers, |_| vec![(0, Fault::Kill)], 1);
-    }
-}
-
-#[test]
-fn transactions_survive_that_the_machine_stops() {
-    for writers in WRITERS {
-        strike_each(writers, |pick| vec![(0, Fault::MachineCrash(loss(pick)))], rounds(1, 30));
-    }
-}
-
-#[test]
-fn transactions_survive_that_the_disk_is_full() {
-    for writers in WRITERS {
-        strike_each(writers, |_| vec![(0, FULL)], rounds(1, 5));
-    }
-}
-
-#[test]
-fn transactions_survive_that_it_strikes_again_and_again() {
-    let faults = |pick: u64| [Fault::Kill, FULL, Fault::MachineCrash(loss(pick)), Fault::Kill];
-    let planned = |pick: u64| {
-        let (first, second) =
-            (faults(pick)[(pick % 4) as usize], faults(pick)[(pick / 4 % 4) as usize]);
-        // Who dies at once when a sync has failed can tell nobody.
-        let gap = if first == FULL && second == Fault::Kill { 5 } else { pick % 13 + 1 };
-        vec![(0, first), (gap, second)]
-    };
-    for writers in WRITERS {
-        strike_each(writers, planned, rounds(1, 40));
     }
 }
