@@ -127,7 +127,7 @@ impl Transactions {
         // While the lock was waited for its owner may have ended it, or begun the next.
         for open in open.iter().filter_map(|open| open.as_it_is_now(self.store.now_ms())) {
             let (tp, epoch) = (open.log.partition(), transaction.producer.producer_epoch);
-            let marker = match self.lost_marker(transaction, &open) {
+            let marker = match Self::lost_marker(transaction, &open) {
                 Some(lost) => marker_of(lost),
                 // Whoever began it has no epoch any more to go on with.
                 None if open.producer.producer_epoch < epoch => open.abort(epoch),
@@ -151,18 +151,13 @@ impl Transactions {
         let _ = self.decide_here(&mut locked, &id, next);
     }
 
-    /// The marker that a crash has taken from a partition that has something open. What follows a
-    /// marker is lost with it: so what is open in a log that ends before one is what that one ended.
-    fn lost_marker<'t>(
-        &self,
-        transaction: &'t Transaction,
-        open: &Open,
-    ) -> Option<&'t UnsyncedMarker> {
-        let end = open.log.view().map_or(i64::MAX, |view| view.end().0);
+    /// The marker that a crash has taken from a partition: the first that was written after what is open
+    /// there had begun, for with its marker in place that would have ended.
+    fn lost_marker<'t>(transaction: &'t Transaction, open: &Open) -> Option<&'t UnsyncedMarker> {
         let tp = open.log.partition();
         let is_lost = |marker: &&UnsyncedMarker| {
             (&*marker.topic, marker.partition) == (tp.topic.as_str(), tp.partition)
-                && end <= marker.offset
+                && open.producer.transaction_start.is_some_and(|start| start.0 <= marker.offset)
         };
         transaction.unsynced.iter().filter(is_lost).min_by_key(|marker| marker.offset)
     }

@@ -6,7 +6,7 @@ mod ground;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use runnel::broker::{Access, ProducerIdAndEpoch};
+use runnel::broker::{Access, InternalTopic, ProducerIdAndEpoch};
 use runnel::clock::Clock as _;
 use runnel::log::TransactionVersion;
 use runnel::protocol::ErrorCode;
@@ -142,6 +142,41 @@ fn a_disk_that_fails_once_is_borne() {
         bear(TransactionVersion::V1, number);
         bear(TransactionVersion::V2, number);
     }
+}
+
+/// A marker was lost and the note that it was written was not; a command, which asks no coordinator, then wrote where
+/// it had been. What was acknowledged as committed is committed.
+#[test]
+fn a_lost_marker_is_known_though_the_log_has_grown_since() {
+    let storage = SimStorage::new();
+    let (process, mut client) = ground(&storage, TransactionVersion::V2);
+    while client.ended.is_empty() {
+        client.go_on(&process).expect("nothing fails");
+    }
+    for log in process.broker.open_logs() {
+        if log.partition().topic.as_str() == InternalTopic::TransactionState.name() {
+            log.sync(0).expect("syncs");
+        }
+    }
+    drop(process);
+    storage.crash(Loss::Everything);
+    let second = storage.process();
+    let command = Process::open(&second, Access::Write).expect("opens");
+    let topic = command.broker.topic_named("t").expect("a catalog").expect("a topic");
+    for partition in 0..2 {
+        let log = command.broker.log(&topic, partition).expect("a log");
+        let mut builder = BatchBuilder::new(Compression::None, None);
+        let (key, value, headers) = (None, Some(&b"plain"[..]), Headers::NONE);
+        builder.push(&Record { offset: 0, timestamp: 1, key, value, headers });
+        log.append(builder.finish().expect("a batch"), 0).expect("appends");
+        assert_eq!(committed(&log), [""; 0], "its marker is lost");
+    }
+    drop(command);
+    let process = Process::open(&second, Access::Serve).expect("opens");
+    for partition in 0..2 {
+        assert_eq!(process.committed(partition), ["0"]);
+    }
+    assert_eq!((process.offset(), process.open_transactions()), (Ok(0), 0));
 }
 
 /// Syncs of files, with what is synced.
