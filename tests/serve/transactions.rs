@@ -17,6 +17,7 @@ use runnel::protocol::write_txn_markers::{
 use runnel::protocol::{ErrorCode, Request};
 
 use crate::support::World;
+use crate::support::data::unpack;
 use crate::support::served::Client;
 use crate::words::{PRODUCE, make_topic, produce_request, transactional};
 use crate::{ask, try_ask};
@@ -231,6 +232,26 @@ fn markers_are_written_by_hand() {
     assert_eq!((producer.producer_id, producer.current_txn_start_offset), (id, -1));
     server.stop();
     assert_eq!(world.consume(&["a"]), "");
+}
+
+/// What a broker of Apache Kafka left goes on here: its ids are known, and its producers' ids are given to nobody.
+#[test]
+fn kafkas_transactional_ids_go_on() {
+    let world = World::new();
+    unpack(&world, "unclean");
+    std::fs::create_dir_all(world.dir()).expect("makes a directory");
+    std::fs::rename(world.path("unclean"), world.dir().join("log")).expect("moves");
+    let server = world.serve(&[]);
+    let mut client = server.connect();
+    let transactional_ids = vec!["tid-0".to_owned()];
+    let described = DescribeTransactionsRequest { transactional_ids };
+    let described = ask!(client, DescribeTransactions, described).transaction_states.remove(0);
+    let told = (&*described.transaction_state, described.producer_id, described.producer_epoch);
+    assert_eq!(told, ("CompleteAbort", 0, 3));
+    let begun = init(&mut client, "tid-0").expect("an answer");
+    assert_eq!((begun.producer_id, begun.producer_epoch), (0, 4));
+    assert!(init(&mut client, "another").expect("an answer").producer_id > 2);
+    server.stop();
 }
 
 /// Rounds of kills: 20, or what `RUNNEL_KILLS` says.

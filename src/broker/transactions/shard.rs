@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::load::read_on;
 use super::store::{FAILED, Store};
-use super::transaction::{State, Transaction};
+use super::transaction::{NO_PRODUCER_ID, State, Transaction};
 use crate::broker::{self, home};
 use crate::log::{Cursor, PartitionLog};
 use crate::model::limits;
@@ -121,6 +121,11 @@ impl Locked<'_> {
             let changes = read_on(&log, &mut cursor).map_err(|error| {
                 broker::Error::of_log("read the transactional ids of", &log, error)
             })?;
+            if !self.ids.is_read {
+                // A broker of before may have given ids that nothing else tells of any more.
+                let given = changes.values().flatten().map(Transaction::last_producer_id);
+                self.store.broker.producer_id_in_use(given.max().unwrap_or(NO_PRODUCER_ID))?;
+            }
             for (id, transaction) in changes {
                 match transaction {
                     // This process has written it, and knows more of it than its record says.

@@ -392,6 +392,11 @@ impl Transaction {
         next
     }
 
+    /// The last producer id that was given to it.
+    pub(super) fn last_producer_id(&self) -> i64 {
+        self.producer.producer_id.max(self.previous_producer_id).max(self.next_producer_id)
+    }
+
     /// When the transaction has lasted for too long; `None` where none is open.
     pub(super) fn times_out_at_ms(&self) -> Option<i64> {
         let at_ms = self.start_ms.saturating_add(i64::from(self.timeout_ms));
