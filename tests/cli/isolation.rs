@@ -32,6 +32,18 @@ impl Writer {
     }
 }
 
+/// Appends a batch, at a time in milliseconds. By the log itself: the command `produce` would end what is
+/// open, since no coordinator knows of it.
+fn append(log: &PartitionLog, mut builder: BatchBuilder, values: &[&str], timestamp: i64) {
+    for value in values {
+        let (value, headers) = (Some(value.as_bytes()), Headers::NONE);
+        builder.push(&Record { offset: 0, timestamp, key: None, value, headers });
+    }
+    let batch = builder.finish().expect("there are records");
+    let check = TransactionCheck::Verified(TransactionVersion::V2);
+    log.append_checked(batch, check, SystemClock.now_ms()).expect("appends");
+}
+
 /// A producer of one partition.
 struct Producer {
     log: Arc<PartitionLog>,
@@ -49,14 +61,8 @@ impl Producer {
     fn send(&mut self, values: &[&str], timestamp: i64) {
         let mut builder = BatchBuilder::new(Compression::None, None);
         builder.with_producer(self.id, self.epoch, self.sequence, true);
-        for value in values {
-            let (value, headers) = (Some(value.as_bytes()), Headers::NONE);
-            builder.push(&Record { offset: 0, timestamp, key: None, value, headers });
-        }
+        append(&self.log, builder, values, timestamp);
         self.sequence += values.len() as i32;
-        let batch = builder.finish().expect("there are records");
-        let check = TransactionCheck::Verified(TransactionVersion::V2);
-        self.log.append_checked(batch, check, SystemClock.now_ms()).expect("appends");
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -83,9 +89,9 @@ fn one_of_each(world: &World) -> (Writer, Producer) {
     producer.end(Outcome::Commit);
     producer.send(&["b"], 2000);
     producer.end(Outcome::Abort);
-    world.produce(&["t", "--format", "%T %s\\n"], "3000 c\n");
+    append(&producer.log, BatchBuilder::new(Compression::None, None), &["c"], 3000);
     producer.send(&["d"], 4000);
-    world.produce(&["t", "--format", "%T %s\\n"], "5000 e\n");
+    append(&producer.log, BatchBuilder::new(Compression::None, None), &["e"], 5000);
     (writer, producer)
 }
 
