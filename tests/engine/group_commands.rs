@@ -161,11 +161,9 @@ fn a_snapshot_saves_the_reading_and_is_only_a_cache() {
     // Whoever reads only, and a server, use it as well; nobody minds a bad one.
     let mut last_byte = taken.clone();
     *last_byte.last_mut().expect("some bytes") ^= 1;
-    for (bytes, why) in [
-        (&taken[..], "as it was"),
-        (&taken[..taken.len() - 1], "cut"),
-        (&last_byte, "changed"),
-    ] {
+    for (bytes, why) in
+        [(&taken[..], "as it was"), (&taken[..taken.len() - 1], "cut"), (&last_byte, "changed")]
+    {
         std::fs::write(&path, bytes).expect("writes");
         check(&broker_at(&world.dir(), Access::Read), 10, why);
         let ground = Ground::open(&world.dir());
