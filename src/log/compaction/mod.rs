@@ -34,15 +34,15 @@ pub use dirtiness::Dirtiness;
 use self::cleaned::{CleanedSegment, Finished};
 use self::groups::Source;
 use self::offset_map::OffsetMap;
-use self::passes::{Pass, Progress, copy_group, fill_map, is_overtaken};
-use self::record_filter::{LastOfProducer, RecordFilter};
+use self::passes::{Pass, Progress, copy_group, fill_map};
+use self::record_filter::{Counts, LastOfProducer, RecordFilter};
 use self::transactions::Transactions;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::leftovers::finish_replacements;
 use super::partition::{Owned, PartitionLog, Place};
 use super::view::View;
 use super::writer::{Writer, bytes_of};
-use crate::model::{Offset, TopicConfig};
+use crate::model::Offset;
 use crate::storage::{LockKind, Wait};
 
 /// How to compact.
@@ -104,6 +104,25 @@ impl Compacted {
     }
 }
 
+/// Why a compaction goes no further.
+enum Ended {
+    Early(CompactionEnd),
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        match error {
+            // Retention has taken it, or the partition was deleted.
+            Error::Storage(error) if error.is_not_found() => Self::Early(CompactionEnd::Overtaken),
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// What a part of a compaction gives.
+type Step<T> = std::result::Result<T, Ended>;
+
 /// A round that went to its end.
 struct Round {
     compacted: Compacted,
@@ -137,10 +156,7 @@ impl PartitionLog {
         let last_of_producers = self.prepare_compaction(how, now_ms)?;
         let mut done: Option<Compacted> = None;
         loop {
-            let round = self.round(owned, how, last_of_producers.clone(), now_ms, progress);
-            match round.or_else(|error| {
-                if is_overtaken(&error) { Ok(Err(CompactionEnd::Overtaken)) } else { Err(error) }
-            })? {
+            match self.round(owned, how, &last_of_producers, now_ms, progress) {
                 Ok(Round { compacted, is_partial }) => {
                     let all = done.map_or(compacted, |before| before.then(compacted));
                     if !is_partial {
@@ -148,10 +164,11 @@ impl PartitionLog {
                     }
                     done = Some(all);
                 }
-                Err(CompactionEnd::NotDue) => {
+                Err(Ended::Early(CompactionEnd::NotDue)) => {
                     return Ok(done.map_or(CompactionEnd::NotDue, CompactionEnd::Done));
                 }
-                Err(end) => return Ok(end),
+                Err(Ended::Early(end)) => return Ok(end),
+                Err(Ended::Failed(error)) => return Err(error),
             }
         }
     }
@@ -187,117 +204,103 @@ impl PartitionLog {
         })
     }
 
+    /// Both passes, as far as the map holds the keys.
     fn round(
         &self,
         owned: &Owned,
         how: &Compaction,
-        last_of_producers: HashMap<i64, LastOfProducer>,
+        last_of_producers: &HashMap<i64, LastOfProducer>,
         now_ms: i64,
         progress: Progress<'_>,
-    ) -> Result<std::result::Result<Round, CompactionEnd>> {
+    ) -> Step<Round> {
         let (place, config, view) = (self.place(), self.config(), self.view()?);
         let dirtiness = self.dirtiness_of(&view, now_ms)?;
         if dirtiness.dirty_bytes == 0 {
-            return Ok(Err(CompactionEnd::NotDue));
+            return Err(Ended::Early(CompactionEnd::NotDue));
         }
-        let (from, end) = (dirtiness.first_dirty, dirtiness.first_uncleanable);
-        let mut sources = sources_of(place, &view, end)?;
+        let (from, bound) = (dirtiness.first_dirty, dirtiness.first_uncleanable);
+        let mut sources = sources_of(place, &view, bound)?;
         let mut map = OffsetMap::new(how.map_bytes_max);
-        let aborted = Transactions::new(self.aborted_transactions(&view, from, end)?);
+        let aborted = Transactions::new(self.aborted_transactions(&view, from, bound)?);
         let max_bytes = config.max_message_bytes;
-        let pass = fill_map(place, &sources, from, &mut map, aborted, max_bytes, progress)?;
-        let end = match pass {
-            Pass::Stopped => return Ok(Err(CompactionEnd::Stopped)),
+        let end = match fill_map(place, &sources, from, &mut map, aborted, max_bytes, progress)? {
+            Pass::Stopped => return Err(Ended::Early(CompactionEnd::Stopped)),
             Pass::Whole => {
-                map.pass_to(end.0 - 1);
-                end
+                map.pass_to(bound.0 - 1);
+                bound
             }
             Pass::Full => Offset(map.latest() + 1),
         };
         sources.retain(|source| source.base < end);
         let first = sources.first().map_or(end, |source| source.base);
-        let aborted = self.aborted_transactions(&view, first, dirtiness.first_uncleanable)?;
-        let transactions = Transactions::new(aborted);
-        let mut filter = RecordFilter::new(&map, &config, transactions, last_of_producers, now_ms);
-        let compacted = match self.copy_all(&sources, &config, &mut filter, now_ms, progress)? {
-            Ok(compacted) => compacted,
-            Err(ended) => return Ok(Err(ended)),
-        };
+        let aborted = Transactions::new(self.aborted_transactions(&view, first, bound)?);
+        let mut filter = RecordFilter::new(&map, &config, aborted, last_of_producers, now_ms);
+        let mut compacted = Compacted { rounds: 1, ..Compacted::default() };
+        let mut rest = &sources[..];
+        while !rest.is_empty() {
+            let count = self.copy_and_replace(rest, &mut filter, &mut compacted, progress)?;
+            rest = &rest[count..];
+        }
         place.store_cleaner_offset(owned, end)?;
-        Ok(Ok(Round { compacted, is_partial: pass == Pass::Full }))
+        Ok(Round { compacted, is_partial: end < bound })
     }
 
-    /// The second pass, group by group.
-    fn copy_all(
+    /// Writes a segment of what stays of the first of these, and of as many after it as fit, and puts
+    /// it in their place; tells how many those were.
+    fn copy_and_replace(
         &self,
         sources: &[Source],
-        config: &TopicConfig,
         filter: &mut RecordFilter<'_>,
-        now_ms: i64,
+        compacted: &mut Compacted,
         progress: Progress<'_>,
-    ) -> Result<std::result::Result<Compacted, CompactionEnd>> {
-        let place = self.place();
-        let mut compacted = Compacted { rounds: 1, ..Compacted::default() };
-        let mut rest = sources;
-        while let Some(first) = rest.first() {
-            let (base, interval) = (first.base, bytes_of(config.index_interval_bytes));
-            let counted = filter.counts;
-            filter.has_changed = false;
-            let mut cleaned = CleanedSegment::create(place, base, interval)?;
-            let copied = copy_group(place, rest, config, filter, &mut cleaned, progress);
-            let (copied, group) = match copied {
-                Ok((pass, count)) => (Ok(pass), &rest[..count]),
-                Err(error) => (Err(error), rest),
-            };
-            rest = &rest[group.len()..];
+    ) -> Step<usize> {
+        let (place, base) = (self.place(), sources[0].base);
+        filter.counts = Counts::default();
+        filter.has_changed = false;
+        let mut cleaned =
+            CleanedSegment::create(place, base, bytes_of(filter.config.index_interval_bytes))?;
+        let finished =
+            copy_group(place, sources, filter, &mut cleaned, progress).map_err(Ended::from);
+        let finished = finished.and_then(|(pass, count)| {
+            let group = &sources[..count];
             let aborted = filter.transactions.take_indexed();
-            let modified_ms = group.last().map_or(0, |source| source.modified_ms);
-            let finished = match copied {
-                Ok(Pass::Stopped) => Err(Ok(CompactionEnd::Stopped)),
-                Ok(_) if is_as_it_was(group, filter) => Ok(None),
-                Ok(_) => cleaned.finish(&aborted, modified_ms).map(Some).map_err(Err),
-                Err(error) => Err(Err(error)),
-            };
-            if !matches!(finished, Ok(Some(_))) {
-                // What can't be removed now the next compaction removes.
-                let _ = cleaned::remove(place, base);
+            if pass == Pass::Stopped {
+                return Err(Ended::Early(CompactionEnd::Stopped));
             }
-            let replaced = match finished {
-                Ok(None) => Ok(group[0].bytes),
-                Ok(Some(finished)) => self.replace(group, &finished, now_ms)?,
-                Err(ended) => Err(ended?),
-            };
-            match replaced {
-                Ok(bytes_after) => {
-                    compacted.segments_before += group.len() as u64;
-                    compacted.segments_after += 1;
-                    compacted.bytes_before += group.iter().map(|source| source.bytes).sum::<u64>();
-                    compacted.bytes_after += bytes_after;
-                    compacted.records_before += filter.counts.before - counted.before;
-                    compacted.records_after += filter.counts.after - counted.after;
-                }
-                Err(ended) => return Ok(Err(ended)),
+            if !filter.has_changed && count == 1 && !group[0].has_txn_index {
+                return Ok((group, None));
             }
+            Ok((group, Some(cleaned.finish(&aborted, group[count - 1].modified_ms)?)))
+        });
+        if !matches!(finished, Ok((_, Some(_)))) {
+            // What can't be removed now the next compaction removes.
+            let _ = cleaned::remove(place, base);
         }
-        Ok(Ok(compacted))
+        let (group, finished) = finished?;
+        let bytes_after = match finished {
+            Some(finished) => self.replace(group, &finished, filter.now_ms)?,
+            None => group[0].bytes,
+        };
+        compacted.segments_before += group.len() as u64;
+        compacted.segments_after += 1;
+        compacted.bytes_before += group.iter().map(|source| source.bytes).sum::<u64>();
+        compacted.bytes_after += bytes_after;
+        compacted.records_before += filter.counts.before;
+        compacted.records_after += filter.counts.after;
+        Ok(group.len())
     }
 
     /// Puts a finished segment in the place of those that it was made from, unless they are not what
     /// they were any more. Gives its bytes.
-    fn replace(
-        &self,
-        group: &[Source],
-        finished: &Finished,
-        now_ms: i64,
-    ) -> Result<std::result::Result<u64, CompactionEnd>> {
-        self.with_writer(now_ms, |place, _, writer| {
+    fn replace(&self, group: &[Source], finished: &Finished, now_ms: i64) -> Step<u64> {
+        let is_replaced = self.with_writer(now_ms, |place, _, writer| {
             let mut is_same = finished.is_there(place)?;
             for source in group {
                 is_same &= source.is_there(place)?;
             }
             if !is_same {
                 cleaned::remove(place, finished.base)?;
-                return Ok(Err(CompactionEnd::Overtaken));
+                return Ok(false);
             }
             let (storage, dir, bases) = (&*place.storage, place.dir.as_str(), [finished.base]);
             let end = group.last().map_or(finished.base, |source| source.next_base);
@@ -306,8 +309,9 @@ impl PartitionLog {
             writer.begin_generation()?;
             swap::remove_replaced(storage, dir, &bases, end)?;
             swap::forget_swaps(storage, dir, &bases)?;
-            Ok(Ok(finished.bytes))
-        })
+            Ok(true)
+        })?;
+        if is_replaced { Ok(finished.bytes) } else { Err(Ended::Early(CompactionEnd::Overtaken)) }
     }
 }
 
@@ -317,11 +321,6 @@ impl Writer {
         self.state.generation += 1;
         self.publish()
     }
-}
-
-/// Whether nothing is to be replaced: what a segment came to is the segment.
-fn is_as_it_was(group: &[Source], filter: &RecordFilter<'_>) -> bool {
-    !filter.has_changed && group.len() == 1 && !group[0].has_txn_index
 }
 
 /// The segments of a view before an offset that one begins at.

@@ -7,11 +7,11 @@ use super::groups::Source;
 use super::offset_map::OffsetMap;
 use super::record_filter::{RecordFilter, Unfit};
 use super::transactions::Transactions;
-use crate::log::error::{Error, Result};
+use crate::log::error::Result;
 use crate::log::partition::Place;
 use crate::log::scan::{Check, Found, Scanner};
 use crate::log::segment::Segment;
-use crate::model::{Offset, TopicConfig};
+use crate::model::Offset;
 use crate::record::{Batch, Decompressor};
 use crate::storage::File;
 
@@ -73,7 +73,6 @@ pub(super) fn fill_map(
 pub(super) fn copy_group(
     place: &Place,
     sources: &[Source],
-    config: &TopicConfig,
     filter: &mut RecordFilter<'_>,
     cleaned: &mut CleanedSegment<'_>,
     progress: Progress<'_>,
@@ -81,7 +80,7 @@ pub(super) fn copy_group(
     // The last batch of all is in the last segment that has any.
     let last = sources.iter().rposition(|source| source.bytes > 0);
     for (number, source) in sources.iter().enumerate() {
-        if number > 0 && !source.fits_beside(&sources[0], cleaned.sizes(), config) {
+        if number > 0 && !source.fits_beside(&sources[0], cleaned.sizes(), filter.config) {
             return Ok((Pass::Whole, number));
         }
         let segment = Segment::open(&*place.storage, &place.dir, source.base)?;
@@ -134,9 +133,3 @@ fn each_batch(
 
 /// Bytes between two looks whether to go on.
 const PROGRESS_BYTES: u64 = 1 << 20;
-
-/// What a group's segments came to is no compaction of what is there: something of it was removed
-/// or replaced meanwhile.
-pub(super) fn is_overtaken(error: &Error) -> bool {
-    matches!(error, Error::Storage(error) if error.is_not_found())
-}

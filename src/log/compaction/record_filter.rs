@@ -69,7 +69,7 @@ pub(super) struct RecordFilter<'c> {
     pub(super) map: &'c OffsetMap,
     pub(super) config: &'c TopicConfig,
     pub(super) transactions: Transactions,
-    pub(super) last_of_producers: HashMap<i64, LastOfProducer>,
+    pub(super) last_of_producers: &'c HashMap<i64, LastOfProducer>,
     pub(super) now_ms: i64,
     pub(super) counts: Counts,
     /// Something was left out or written anew since this was set to `false`.
@@ -92,7 +92,7 @@ impl<'c> RecordFilter<'c> {
         map: &'c OffsetMap,
         config: &'c TopicConfig,
         transactions: Transactions,
-        last_of_producers: HashMap<i64, LastOfProducer>,
+        last_of_producers: &'c HashMap<i64, LastOfProducer>,
         now_ms: i64,
     ) -> Self {
         Self {
@@ -134,10 +134,13 @@ impl<'c> RecordFilter<'c> {
         self.counts.before += filtered.before;
         self.counts.after += filtered.after;
         if filtered.after == 0 {
-            let stays = is_last || self.is_last_of_producer(batch);
+            if !is_last && !self.is_last_of_producer(batch) {
+                self.has_changed = true;
+                return Ok(None);
+            }
             self.header = emptied(batch);
-            self.has_changed |= !stays || self.header[..] != *batch.as_bytes();
-            return Ok(stays.then_some(&self.header[..]));
+            self.has_changed |= self.header[..] != *batch.as_bytes();
+            return Ok(Some(&self.header));
         }
         let is_for_later = batch.last_offset().0 > self.map.latest();
         let may_go_later = filtered.has_tombstones || (attributes.is_control() && counts_no_more);
