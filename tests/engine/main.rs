@@ -10,6 +10,7 @@ mod support;
 mod backup_crash;
 mod group_commands;
 mod group_records;
+mod group_snapshots;
 mod groups;
 mod inspect_repair;
 mod inspect_verify;
