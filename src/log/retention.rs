@@ -18,7 +18,7 @@
 //! since who has one open can read it to its end.
 
 use super::deletion::remove_below;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::index;
 use super::names::{LOG, segment_file};
 use super::partition::{Owned, PartitionLog, Place, guard};
@@ -148,18 +148,7 @@ impl PartitionLog {
 
     pub(super) fn due(&self, now_ms: i64) -> Result<(View, Retained)> {
         let view = self.view()?;
-        match self.due_of(&view, now_ms) {
-            // Another process may have taken out the same meanwhile, or have compacted it.
-            Err(Error::Storage(error)) if error.is_not_found() => {
-                let now = self.view()?;
-                if now.segments() == view.segments() {
-                    return Err(error.into());
-                }
-                let nothing = Retained::nothing(now.log_start());
-                Ok((now, nothing))
-            }
-            due => due.map(|due| (view, due)),
-        }
+        self.steadily(&view, |view| Ok((view.clone(), self.due_of(view, now_ms)?)))
     }
 
     fn due_of(&self, view: &View, now_ms: i64) -> Result<Retained> {

@@ -426,6 +426,7 @@ impl PartitionLog {
         let last = self.segment(*last)?.log.metadata()?;
         if let Some((of, view)) = &guard(&self.reading).examined
             && *of == last
+            && view.log_start() >= log_start.unwrap_or_default()
         {
             return Ok(view.clone());
         }

@@ -421,3 +421,26 @@ fn an_index_of_aborted_transactions_goes_at_any_time() {
         }
     }
 }
+
+/// Two compactions that die leave files that are gone under a state that is still published.
+#[test]
+fn retention_looks_again_where_a_compaction_left_off() {
+    let append = |of| Op::Append { by: 0, of, keys: vec![(0, false), (1, false)] };
+    let compact = |is_forced| Care::Compact { is_forced };
+    for after in 24..60 {
+        for then in [5, 9, 13] {
+            let mut ops = vec![append(None); 6];
+            ops.push(Op::Kill { by: 0, care: compact(true), after });
+            ops.push(Op::Kill { by: 1, care: compact(false), after: then });
+            for bytes in [300, 0] {
+                ops.push(Op::Care { by: 0, care: Care::Retain { bytes, ms: -1 } });
+            }
+            let config = TopicConfig {
+                segment_bytes: 200,
+                min_cleanable_dirty_ratio: 0.0,
+                ..TopicConfig::default()
+            };
+            work(config, false, after, ops).expect("old segments go");
+        }
+    }
+}

@@ -154,3 +154,17 @@ fn epochs_are_told_by_their_ends() {
     assert_eq!(end(0), Some((0, Offset(6))), "the first offset of the first epoch that is left");
     assert_eq!(writer.epoch_at(&view, Offset(6)).expect("reads"), 3);
 }
+
+/// The active segment is as it was, and still the log begins later.
+#[test]
+fn a_reader_without_a_control_file_sees_the_new_start() {
+    let storage = laboratory();
+    let writer = filled(&storage);
+    let reader = log(&storage);
+    for start in [0, 0, 3] {
+        writer.delete_records(Offset(start), 0).expect("deletes");
+        writer.sync(0).expect("syncs");
+        storage.remove_file("run/orders-0").expect("removes");
+        assert_eq!(reader.view().expect("a view").log_start(), Offset(start));
+    }
+}
