@@ -18,6 +18,9 @@ use crate::log::{PartitionLog, Place, Result, Segment, View, checkpoint, names};
 use crate::model::Offset;
 use crate::storage::{self, DirEntry, Kind, Open};
 
+/// Verifications of a log that seems damaged, and that a compaction or deletion has changed meanwhile.
+const LOOKS_MAX: usize = 4;
+
 /// Bytes that [`verify_partition`] will walk, to measure its progress by.
 ///
 /// # Errors
@@ -38,8 +41,28 @@ pub fn bytes_to_verify(log: &PartitionLog) -> Result<u64> {
 /// # Errors
 /// As the file system says. Damage is no error: the report tells of it.
 pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Result<Report> {
+    for _ in 1..LOOKS_MAX {
+        let before = log.published_view()?;
+        let report = verify_once(log, before.clone(), progress)?;
+        let now = log.published_view()?;
+        let is_same = match (&before, &now) {
+            (Some(before), Some(now)) => now.has_files_of(before),
+            (before, now) => before.is_none() == now.is_none(),
+        };
+        // What seems damaged may be of two moments: segments were replaced or removed in between.
+        if is_same || !report.has_damage() {
+            return Ok(report);
+        }
+    }
+    verify_once(log, log.published_view()?, progress)
+}
+
+fn verify_once(
+    log: &PartitionLog,
+    published: Option<View>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
     let place = log.place();
-    let published = log.published_view()?;
     let listing = Listing::of(place)?;
     let start = listing.chosen(place).next().unwrap_or_default();
     let mut verification = Verification {
@@ -173,6 +196,11 @@ impl Verification<'_> {
         };
         self.compare_with_previous(base, &path)?;
         self.tell_missing(&segment, known);
+        let has_foreign_indexes = self.has_swap(base)?;
+        let segment = match has_foreign_indexes {
+            true => Segment { index: None, time_index: None, ..segment },
+            false => segment,
+        };
         let before = self.bytes;
         self.replay.begin_segment(base);
         let schema = Schema::of(&place.partition.topic);
@@ -180,7 +208,9 @@ impl Verification<'_> {
         let end = verify_segment(&segment, known, so_far, &mut self.findings, &mut |position| {
             progress(before + position);
         })?;
-        self.transactions(base, next_base, known, &end)?;
+        if !has_foreign_indexes {
+            self.transactions(base, next_base, known, &end)?;
+        }
         self.segments += 1;
         self.bytes += known.end_position;
         progress(self.bytes);
@@ -288,6 +318,14 @@ impl Verification<'_> {
             self.gaps.push((path.to_owned(), Problem::Gap { from: end, to: base + -1 }));
         }
         Ok(())
+    }
+
+    /// While a compaction puts a segment in place, or where it was stopped then, the indexes may be of the
+    /// new one and the log of the old; the next compaction makes that whole, and so does recovery.
+    fn has_swap(&self, base: Offset) -> Result<bool> {
+        let place = self.log.place();
+        let swap = format!("{}{}", names::segment_file(base, names::LOG), names::SWAP);
+        Ok(storage::found(place.storage.metadata(&place.path_of(&swap)))?.is_some())
     }
 
     /// Tells of gaps between segments: damage, unless the log was ever compacted. Of a foreign log

@@ -5,6 +5,7 @@
 
 pub(crate) mod history;
 pub(crate) mod liar;
+pub(crate) mod transactional;
 
 use std::sync::Arc;
 
