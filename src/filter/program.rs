@@ -26,6 +26,8 @@ pub(super) enum Variable {
     Offset,
     Timestamp,
     Headers,
+    /// One of [`super::Given::others`].
+    Other(usize),
 }
 
 impl Variable {
@@ -62,11 +64,20 @@ impl Program {
     /// # Errors
     /// [`CompileError`] points at the place.
     pub fn new(text: &str) -> Result<Self, CompileError> {
+        Self::with_others(text, &[])
+    }
+
+    /// Compiles a program that may name more than the record: the names, `$` included, of
+    /// [`super::Given::others`].
+    ///
+    /// # Errors
+    /// [`CompileError`] points at the place.
+    pub fn with_others(text: &str, others: &[&str]) -> Result<Self, CompileError> {
         if text.len() > PROGRAM_BYTES_MAX {
             let message = format!("a program has at most {PROGRAM_BYTES_MAX} bytes");
             return Err(Mistake::at(text, text, message).into());
         }
-        let compiled: io::Result<_> = Stack::run(|_| Self::compile(text));
+        let compiled: io::Result<_> = Stack::run(|_| Self::compile(text, others));
         Ok(compiled.map_err(|error| CompileError::Thread(error.to_string()))??)
     }
 
@@ -76,14 +87,15 @@ impl Program {
         &self.text
     }
 
-    fn compile(text: &str) -> Result<Self, Mistake> {
+    fn compile(text: &str, others: &[&str]) -> Result<Self, Mistake> {
         let arena = Arena::default();
         let loader = Loader::new(functions::definitions());
         let modules = loader
             .load(&arena, File { code: text, path: () })
             .map_err(|errors| first(text, errors, |error| of_loading(text, error)))?;
-        let (names, variables): (Vec<_>, _) =
-            Variable::ALL.into_iter().filter(|(name, _)| text.contains(name)).unzip();
+        let others = others.iter().enumerate().map(|(index, name)| (*name, Variable::Other(index)));
+        let all = Variable::ALL.into_iter().chain(others);
+        let (names, variables): (Vec<_>, _) = all.filter(|(name, _)| text.contains(name)).unzip();
         let filter = Compiler::default()
             .with_funs(functions::natives())
             .with_global_vars(names)

@@ -44,6 +44,8 @@ pub struct Given<'a> {
     pub value: Option<&'a [u8]>,
     /// `$headers`: an object; of headers of one name the last counts.
     pub headers: Headers<'a>,
+    /// What [`Program::with_others`] named, in that order: JSON or strings; what is missing is null.
+    pub others: &'a [Option<&'a [u8]>],
 }
 
 /// Runs a program.
@@ -265,6 +267,9 @@ impl<'p> Evaluator<'p> {
             Variable::Partition => integer(given.partition.map(i64::from)),
             Variable::Offset => integer(given.offset),
             Variable::Timestamp => integer(given.timestamp),
+            Variable::Other(index) => {
+                of_form(given.others.get(index).copied().flatten(), Form::Json)?
+            }
             Variable::Headers => {
                 let header = |it: crate::record::Header<'_>| {
                     (value::string(it.key), it.value.map_or(Val::Null, value::string))

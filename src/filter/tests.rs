@@ -92,11 +92,17 @@ fn what_is_bound() {
         key: Some(b"42"),
         value: Some(b"{}"),
         headers: Headers::List(&list),
+        others: &[Some(b"{\"name\":\"Ann\"}"), None],
     };
     let text = "[$topic, $partition, $offset, $ts, $key, $headers.n, ($headers | has(\"n\"))]";
     let expected = r#"["orders",3,1152921504606846976,-1,"42",null,true]"#;
     assert_eq!(results(&program(text), &given), Ok(vec![Some(expected.into())]));
     assert_eq!(results(&program("$headers.h"), &given), Ok(vec![Some("\u{fffd}2".into())]));
+    let text = "[$user.name, $app, $key]";
+    let others = Program::with_others(text, &["$user", "$app", "$left"]).expect("a program");
+    assert_eq!(results(&others, &given), Ok(vec![Some(r#"["Ann",null,"42"]"#.into())]));
+    let missing = results(&others, &Given::default());
+    assert_eq!(missing, Ok(vec![Some("[null,null,null]".into())]));
     let unknown = results(&program("$key, $topic, $offset, $headers"), &Given::default());
     assert_eq!(unknown, Ok(vec![None, None, None, Some("{}".into())]));
     let forms = |key, value| {

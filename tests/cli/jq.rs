@@ -1,6 +1,8 @@
 //! jq programs and serdes on the command line: `consume --where`, `produce --key-from` and `--ts-from`,
 //! `--key-serde` and `--value-serde`.
 
+use rustix::process::Signal;
+
 use crate::support::World;
 
 const LINES: &str = concat!(
@@ -184,4 +186,17 @@ fn what_consume_decodes_produce_encodes() {
     let stored = |topic| world.consume(&[topic, "--format", "%k %s{hex}\\n"]);
     assert_eq!(stored("a"), "123e4567-e89b-12d3-a456-426614174000 fff9\n");
     assert_eq!(stored("b"), stored("a"));
+}
+
+/// Each record takes its time, and the signal is not left waiting for all of them.
+#[test]
+fn a_slow_program_is_interrupted_between_records() {
+    let world = World::new();
+    // The first is more than is gathered before it is written.
+    world.produce(&["t"], "x".repeat(300_000) + "\n" + &"0\n".repeat(10_000));
+    let program = "if length > 1 then . else def f: f; f end";
+    let mut command = world.runnel(["consume", "t", "--where", program]).spawn();
+    assert_eq!(command.line().len(), 300_000);
+    command.signal(Signal::INT);
+    assert_eq!(command.wait().status, 130);
 }

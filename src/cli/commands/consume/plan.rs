@@ -84,6 +84,12 @@ pub(super) struct Reading {
 }
 
 impl Plan {
+    /// Records between two looks at whether to stop: `usually` so many, and few where a program may
+    /// take its time for each.
+    pub(super) fn records_between_looks(&self, usually: u64) -> u64 {
+        if self.program.is_some() { usually.min(16) } else { usually }
+    }
+
     /// What `$key` is.
     pub(super) fn key_form(&self) -> Form {
         form(self.key_serde, Form::String)

@@ -31,7 +31,9 @@ impl Printing<'_, '_> {
     #[inline]
     pub(super) fn print(&mut self, located: &LocatedRecord<'_>, number: usize) -> ControlFlow<()> {
         *self.seen += 1;
-        if self.seen.is_multiple_of(CLOCK_EVERY_RECORDS) && self.is_due() {
+        if self.seen.is_multiple_of(self.plan.records_between_looks(CLOCK_EVERY_RECORDS))
+            && self.is_due()
+        {
             return ControlFlow::Break(());
         }
         let record = &located.record;

@@ -124,9 +124,10 @@ impl Run<'_> {
     ) -> Result<(), CommandError> {
         let (plan, signals, selection) = (self.plan, &self.signals, &mut self.printer.selection);
         let mut looked_at = 0_u64;
+        let look_every = plan.records_between_looks(LOOK_EVERY_RECORDS);
         let starts = starts_of_last(readers, count, plan.range, &mut self.scratch, |located| {
             looked_at += 1;
-            if looked_at.is_multiple_of(LOOK_EVERY_RECORDS) && is_to_stop(plan, signals).is_some() {
+            if looked_at.is_multiple_of(look_every) && is_to_stop(plan, signals).is_some() {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(selection.would_take(located))
@@ -140,10 +141,17 @@ impl Run<'_> {
 
     fn read_to_stop(&mut self, reader: &mut PartitionReader) -> Result<(), CommandError> {
         let before = reader.position();
+        let look_every = self.plan.records_between_looks(LOOK_EVERY_RECORDS);
         while let Some(chunk) = reader.next_chunk()? {
-            let (plan, printer) = (self.plan, &mut self.printer);
-            let flow =
-                chunk.visit(plan.range, &mut self.scratch, |located| printer.print(&located))?;
+            let (plan, signals, printer) = (self.plan, &self.signals, &mut self.printer);
+            let mut seen = 0_u64;
+            let flow = chunk.visit(plan.range, &mut self.scratch, |located| {
+                seen += 1;
+                if seen.is_multiple_of(look_every) && is_to_stop(plan, signals).is_some() {
+                    return ControlFlow::Break(());
+                }
+                printer.print(&located)
+            })?;
             self.progress.set(self.read + (reader.position() - before).unsigned_abs());
             if flow.is_break() || self.stopped().is_some() {
                 return Ok(());
@@ -156,10 +164,11 @@ impl Run<'_> {
     fn read_by_time(&mut self, readers: &mut [PartitionReader]) -> Result<(), CommandError> {
         let mut merge = TimeOrder::new(readers.len());
         let (plan, signals) = (self.plan, &self.signals);
+        let look_every = plan.records_between_looks(LOOK_EVERY_RECORDS);
         let (printer, progress) = (&mut self.printer, &mut self.progress);
         let _ = merge.visit(readers, plan.range, &mut self.scratch, |located| {
             self.read += 1;
-            if self.read.is_multiple_of(LOOK_EVERY_RECORDS) {
+            if self.read.is_multiple_of(look_every) {
                 progress.set(self.read);
                 if is_to_stop(plan, signals).is_some() {
                     return ControlFlow::Break(());

@@ -84,6 +84,7 @@ impl<'p> Selection<'p> {
             key: shown.key,
             value: shown.value,
             headers: shown.headers,
+            others: &[],
         };
         wanted.holds(&given).map_err(|failure| format!("--where: {failure}"))
     }

@@ -105,6 +105,7 @@ impl<'p> Derived<'p> {
             key: record.key,
             value: record.value,
             headers: record.headers,
+            others: &[],
         };
         let timestamp = match &mut self.timestamp_from {
             None => record.timestamp,
