@@ -39,11 +39,12 @@ bench-serve *options:
 deny:
     cargo deny --locked check licenses bans sources
 
-# Many rounds of the crash, concurrency and round-trip tests
+# Many rounds of the crash, concurrency, round-trip and group tests
 soak rounds="20":
     cargo test --locked --release --no-run
     for n in $(seq {{rounds}}); do \
-        PROPTEST_CASES=100 cargo test --locked --release --test cli -- crash_kill concurrency round_trip || exit 1; \
+        PROPTEST_CASES=100 RUNNEL_SOAK_SECONDS=60 cargo test --locked --release --test cli -- \
+            crash_kill concurrency round_trip group_members || exit 1; \
     done
 
 # Mutated requests of real clients on the request path; what is found has a seed and an iteration

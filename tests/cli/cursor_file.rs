@@ -80,6 +80,8 @@ fn a_file_that_is_none_is_not_written_over() {
     fs::remove_file(world.path("place")).expect("removes");
     fs::create_dir(world.path("place")).expect("makes");
     world.runnel(CURSOR).fails(1).says("place");
+    let missing = ["consume", "t", "--cursor-file", "new", "-p", "1"];
+    world.runnel(missing).fails(1).says("no partition 1");
     let nowhere = ["consume", "t", "--cursor-file", "none/place"];
     world.runnel(nowhere).status(1).run().says("none/place");
 }

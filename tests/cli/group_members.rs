@@ -20,15 +20,13 @@ fn seconds() -> u64 {
     std::env::var("RUNNEL_SOAK_SECONDS").map_or(4, |text| text.parse().expect("a number"))
 }
 
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 struct Dice(u64);
 
 impl Dice {
-    fn new() -> Self {
-        let seed = RandomState::new().build_hasher().finish();
-        println!("seed {seed}");
-        Self(seed)
-    }
-
     fn roll(&mut self, below: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -99,10 +97,10 @@ fn member(world: &World) -> Running {
 
 /// Writes records until the time is over while members come and go; gives what was seen, and how
 /// many records there are.
-fn run(kills: bool) -> (Seen, u64) {
+fn run(kills: bool, seed: u64) -> (Seen, u64) {
     let world = World::new();
     world.topic("t", PARTITIONS, &[]);
-    let mut dice = Dice::new();
+    let mut dice = Dice(seed);
     let mut members: Vec<_> = (0..MEMBERS).map(|_| member(&world)).collect();
     let (mut seen, mut records) = (Seen::default(), 0);
     let deadline = Instant::now() + Duration::from_secs(seconds());
@@ -142,7 +140,9 @@ fn run(kills: bool) -> (Seen, u64) {
 
 #[test]
 fn killed_members_lose_nothing() {
-    let (seen, records) = run(true);
+    let seed = seed();
+    println!("seed {seed}");
+    let (seen, records) = run(true, seed);
     let twice = seen.check(records);
     let killed = seen.members.iter().filter(|(end, _)| *end == End::Killed).count();
     println!("{records} records, {killed} members killed, {twice} records printed again");
@@ -150,7 +150,9 @@ fn killed_members_lose_nothing() {
 
 #[test]
 fn members_that_go_when_asked_print_each_record_once() {
-    let (seen, records) = run(false);
+    let seed = seed();
+    println!("seed {seed}");
+    let (seen, records) = run(false, seed);
     assert_eq!(seen.check(records), 0, "records printed more than once");
 }
 

@@ -19,9 +19,9 @@ use runnel::storage::sim::{Fault, Loss, SimStorage};
 use crate::groups::{Ground, alone, row};
 use crate::support::World;
 
-const NOW_MS: i64 = 1_790_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 
-fn broker_at(path: &Path, access: Access) -> Arc<Broker> {
+pub(crate) fn broker_at(path: &Path, access: Access) -> Arc<Broker> {
     let home = Home::open_path(path, access, true, "test").expect("opens");
     Arc::new(Broker::new(home, Arc::new(SystemClock)))
 }
@@ -30,7 +30,7 @@ fn topic(broker: &Broker, name: &str) -> TopicInfo {
     broker.topic(&TopicName::new(name).expect("a name")).expect("is there")
 }
 
-fn offset(group: &GroupOffsets, topic: &TopicInfo, partition: i32) -> Option<i64> {
+pub(crate) fn offset(group: &GroupOffsets, topic: &TopicInfo, partition: i32) -> Option<i64> {
     group.committed(topic, partition).map(|committed| committed.offset)
 }
 
@@ -103,107 +103,6 @@ fn a_deleted_group_is_gone_for_the_coordinator_too() {
     drop((group, broker));
     let ground = Ground::open(&world.dir());
     assert_eq!(ground.states(), [("other".to_owned(), "Empty".to_owned())]);
-}
-
-/// Commits many times in three groups that lie in one partition.
-fn commit_many(broker: &Arc<Broker>, orders: &TopicInfo, groups: &[String], rounds: i64) {
-    for (number, group) in groups.iter().enumerate() {
-        let mut group = GroupOffsets::open(Arc::clone(broker), group).expect("opens");
-        let commits = |round: i64| {
-            let offset = round * 10 + number as i64;
-            (0..2).map(move |partition| (partition, offset))
-        };
-        let all: Vec<_> = (0..rounds)
-            .flat_map(commits)
-            .map(|(partition, offset)| (orders, partition, offset, 0))
-            .collect();
-        group.commit(&all, NOW_MS).expect("commits");
-    }
-}
-
-/// Ids of groups in one partition of `__consumer_offsets`: those whose Java hash is the same.
-fn colliding_groups() -> Vec<String> {
-    ["AaAa", "BBBB", "AaBB"].map(str::to_owned).into()
-}
-
-#[test]
-fn a_snapshot_saves_the_reading_and_is_only_a_cache() {
-    let world = World::new();
-    let broker = broker_at(&world.dir(), Access::Write);
-    let new = NewTopic {
-        name: TopicName::new("orders").expect("a name"),
-        partitions: 2,
-        configs: BTreeMap::new(),
-    };
-    let orders = broker.create_topic(&new).expect("is made");
-    let groups = colliding_groups();
-    commit_many(&broker, &orders, &groups, 3_500);
-    let snapshots = || -> Vec<_> {
-        let entries = std::fs::read_dir(world.dir().join("state/offsets"));
-        entries.map(|all| all.map(|it| it.expect("an entry").path()).collect()).unwrap_or_default()
-    };
-    let check = |broker: &Arc<Broker>, rounds: i64, why: &str| {
-        for (number, group) in groups.iter().enumerate() {
-            let group = GroupOffsets::open(Arc::clone(broker), group).expect("opens");
-            let expected = Some((rounds - 1) * 10 + number as i64);
-            assert_eq!([0, 1].map(|it| offset(&group, &orders, it)), [expected; 2], "{why}");
-        }
-        assert_eq!(list_groups(broker).expect("lists").len(), 3, "{why}");
-    };
-    check(&broker, 3_500, "the first time");
-    let path = snapshots().pop().expect("one was taken");
-    let taken = std::fs::read(&path).expect("reads");
-    check(&broker, 3_500, "by the snapshot");
-    commit_many(&broker, &orders, &groups, 10);
-    check(&broker, 10, "by the snapshot and what follows it");
-    assert_eq!(std::fs::read(&path).expect("reads"), taken, "little follows it");
-    drop(broker);
-    // Whoever reads only, and a server, use it as well; nobody minds a bad one.
-    let mut last_byte = taken.clone();
-    *last_byte.last_mut().expect("some bytes") ^= 1;
-    for (bytes, why) in
-        [(&taken[..], "as it was"), (&taken[..taken.len() - 1], "cut"), (&last_byte, "changed")]
-    {
-        std::fs::write(&path, bytes).expect("writes");
-        check(&broker_at(&world.dir(), Access::Read), 10, why);
-        let ground = Ground::open(&world.dir());
-        assert_eq!(ground.all_offsets("AaAa").len(), 2, "{why}");
-        assert_eq!(ground.all_offsets("BBBB")[0].2, 91, "{why}");
-    }
-    std::fs::remove_dir_all(world.dir().join("state")).expect("may be removed at any time");
-    check(&broker_at(&world.dir(), Access::Write), 10, "removed");
-}
-
-/// One that is of a log that is not there any more.
-#[test]
-fn a_snapshot_of_another_log_is_none() {
-    let world = World::new();
-    let commit = |rounds: i64| {
-        let broker = broker_at(&world.dir(), Access::Write);
-        let name = TopicName::new("orders").expect("a name");
-        let new = NewTopic { name: name.clone(), partitions: 2, configs: BTreeMap::new() };
-        let orders = broker.topic(&name).or_else(|_| broker.create_topic(&new)).expect("is there");
-        commit_many(&broker, &orders, &colliding_groups(), rounds);
-        let group = GroupOffsets::open(Arc::clone(&broker), "AaAa").expect("opens");
-        offset(&group, &orders, 0)
-    };
-    assert_eq!(commit(3_500), Some(34_990));
-    let state = world.dir().join("state/offsets");
-    let path = std::fs::read_dir(&state).expect("a directory").next().expect("one").expect("it");
-    let bytes = std::fs::read(path.path()).expect("reads");
-    // The log is another: as short as it was before most of that was committed.
-    std::fs::remove_dir_all(world.dir().join("run/p")).expect("removes");
-    for entry in std::fs::read_dir(world.dir().join("log")).expect("lists").flatten() {
-        if entry.file_name().to_string_lossy().starts_with("__consumer_offsets-") {
-            let log = entry.path().join("00000000000000000000.log");
-            std::fs::write(log, b"").expect("cuts");
-        }
-    }
-    for checkpoint in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"] {
-        let _ = std::fs::remove_file(world.dir().join("log").join(checkpoint));
-    }
-    std::fs::write(path.path(), bytes).expect("writes");
-    assert_eq!(commit(1), Some(0));
 }
 
 fn values(count: usize) -> Vec<u8> {
@@ -457,7 +356,7 @@ fn a_million_commits() {
     let orders = broker.create_topic(&new).expect("is made");
     for round in 0..1_000_i64 {
         let mut group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
-        let commits = (0..1_000).map(|number| (&orders, (number % 8) as i32, round, 0));
+        let commits = (0..1_000).map(|number| (&orders, number % 8, round, 0));
         group.commit(&commits.collect::<Vec<_>>(), NOW_MS).expect("commits");
     }
 }

@@ -1,8 +1,13 @@
 //! Two doors, one engine: who may use a directory while it is served.
 
+use runnel::protocol::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use runnel::protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestTopic};
 use runnel::protocol::{ApiKey, Response};
 
 use crate::support::World;
+use crate::try_ask;
 use crate::words::{FETCH, batch, fetch_request, make_topic, produce, read_all, values};
 
 #[test]
@@ -10,10 +15,14 @@ fn writers_are_refused_and_told_who_serves() {
     let world = World::new();
     world.produce(&["t"], "before\n");
     let server = world.serve(&[]);
-    for args in
-        [&["produce", "t"][..], &["topic", "create", "u"], &["topic", "delete", "t", "--yes"]]
-    {
-        let said = world.runnel(args).stdin("x\n").fails(1);
+    for args in [
+        &["produce", "t"][..],
+        &["topic", "create", "u"],
+        &["topic", "delete", "t", "--yes"],
+        &["consume", "t", "-g", "g"],
+        &["group", "set", "g", "t", "--to", "end", "--yes"],
+    ] {
+        let said = world.runnel(args).stdin("x\n").status(1).run();
         said.says("is being served by").says(&server.address).has_hint();
     }
     let second = world.runnel(["serve", "-l", "127.0.0.1:0"]).fails(1);
@@ -87,4 +96,39 @@ fn a_parked_fetch_is_woken_by_an_append() {
     let Response::Fetch(response) = answer else { panic!("another answer") };
     assert_eq!(values(&response), [(0, "woken".to_owned())]);
     server.stop();
+}
+
+/// What a command has committed a client goes on from, and the other way round.
+#[test]
+fn a_group_goes_on_through_the_other_door() {
+    let world = World::new();
+    world.produce(&["t"], "a\nb\nc\n");
+    assert_eq!(world.consume(&["t", "-g", "g", "-c", "1"]), "a\n");
+    let server = world.serve(&[]);
+    let mut client = server.connect();
+    let topics = vec![OffsetFetchRequestTopic { name: "t".to_owned(), partition_indexes: vec![0] }];
+    let group_id = "g".to_owned();
+    let fetch = OffsetFetchRequest { group_id, topics: Some(topics), ..Default::default() };
+    let fetched = try_ask!(client, OffsetFetch, 7, fetch).expect("an answer");
+    assert_eq!(fetched.topics[0].partitions[0].committed_offset, 1);
+    let partition = OffsetCommitRequestPartition {
+        partition_index: 0,
+        committed_offset: 2,
+        committed_leader_epoch: 0,
+        committed_metadata: None,
+    };
+    let topic = OffsetCommitRequestTopic {
+        name: "t".to_owned(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let group_id = "g".to_owned();
+    let commit = OffsetCommitRequest { group_id, topics: vec![topic], ..Default::default() };
+    let committed = try_ask!(client, OffsetCommit, 8, commit).expect("an answer");
+    assert_eq!(committed.topics[0].partitions[0].error_code, 0);
+    world.runnel(["group", "list"]).stdout("g\n").run();
+    let lag = world.runnel(["group", "lag", "g", "-J"]).run().text();
+    assert!(lag.contains(r#""committed":2,"end":3,"lag":1"#), "{lag}");
+    server.stop();
+    assert_eq!(world.consume(&["t", "-g", "g"]), "c\n");
 }

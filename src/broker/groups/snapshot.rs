@@ -3,7 +3,7 @@
 //! that was ever committed.
 //!
 //! A cache: it may be removed at any time, and is true only as long as the log holds the batch that
-//! it ends with, with the same crc and leader epoch. One is taken when much was read, and only up to
+//! it ends with, with the same crc and leader epoch, and all that was appended after. One is taken when much was read, and only up to
 //! where no transaction is open. Nothing is synced: the crc tells a torn one.
 //!
 //! | bytes, big-endian | what |
@@ -20,12 +20,15 @@ use super::replay::{Compacted, LastBatch, Replay};
 use crate::broker::home::make_dir;
 use crate::log::{Cursor, PartitionLog, View};
 use crate::model::{Offset, Uuid, limits};
+use crate::record::Batch;
 use crate::storage::{self, Open, Storage};
 
 const MAGIC: [u8; 4] = *b"RNLO";
 const VERSION: [u8; 2] = 1_u16.to_be_bytes();
 const CRC_FROM: usize = 10;
 const HEADER_BYTES: usize = 54;
+/// Bytes that are looked at at once.
+const READ_BYTES: usize = 1 << 20;
 /// One is taken once that many records were read since the last.
 const AFTER_RECORDS: i64 = 20_000;
 const STATE_DIR: &str = "state";
@@ -79,15 +82,27 @@ impl Snapshot {
         is_sound.then_some(Self { end, last, bytes })
     }
 
-    /// Whether a log holds the batch that it ends with.
+    /// Whether a log holds the batch that it ends with, and every record after it: compaction may
+    /// have removed a tombstone there, and what that has deleted would be back.
     fn is_of(&self, log: &PartitionLog, view: &View) -> bool {
         let base = Offset(self.last.base_offset);
         if self.end > view.end() || base < view.log_start() {
             return false;
         }
-        let chunk = log.read(view, &mut Cursor::at(base), 1).ok().flatten();
-        let found = chunk.and_then(|chunk| chunk.batches().next().map(|it| LastBatch::of(&it)));
-        found == Some(self.last)
+        let (mut cursor, mut next) = (Cursor::at(base), None);
+        while let Ok(Some(chunk)) = log.read(view, &mut cursor, READ_BYTES) {
+            for batch in chunk.batches() {
+                let is_right = match next {
+                    None => LastBatch::of(&batch) == self.last && batch.next_offset() == self.end,
+                    Some(next) => batch.base_offset() == next && is_dense(&batch),
+                };
+                if !is_right {
+                    return false;
+                }
+                next = Some(batch.next_offset());
+            }
+        }
+        next == Some(view.end())
     }
 
     /// Its records: offset, key and value of each.
@@ -99,6 +114,11 @@ impl Snapshot {
             Some((offset, rest.take(key)?, rest.take(value)?))
         })
     }
+}
+
+/// Whether a batch holds a record for each of its offsets.
+fn is_dense(batch: &Batch<'_>) -> bool {
+    i64::from(batch.records_count()) == i64::from(batch.last_offset_delta()) + 1
 }
 
 /// Takes a new snapshot, if much follows the one there is; gives the one to use. No snapshot can be

@@ -141,3 +141,19 @@ fn what_is_done_is_not_taken_again() {
     let found = member.membership.rebalance(ground.now, |_| false).expect("looks");
     assert_eq!((found.taken.len(), found.surplus.len()), (0, 0));
 }
+
+/// Once it was both: the partition was then read without its lock.
+#[test]
+fn what_was_just_taken_is_not_given_up() {
+    let ground = Ground::new(&[("t", 4)]);
+    let [mut one, mut two, mut three] = [(); 3].map(|()| ground.member(&[0]));
+    let lower = |it: &TopicPartition| it.partition < 2;
+    let look = |member: &mut Member, is_wanted: &dyn Fn(&TopicPartition) -> bool| {
+        member.membership.rebalance(ground.now, is_wanted).expect("looks")
+    };
+    assert_eq!(look(&mut one, &lower).taken.len(), 2);
+    assert!(look(&mut two, &lower).is_short, "it calls");
+    let found = look(&mut three, &|_| true);
+    assert_eq!((found.taken.len(), found.surplus.len()), (2, 0));
+    assert_eq!(look(&mut three, &|_| true).surplus.len(), 1, "it hears the call");
+}

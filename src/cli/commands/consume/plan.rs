@@ -173,6 +173,12 @@ impl Plan {
         })
     }
 
+    /// Refuses partitions that a topic does not have.
+    pub(super) fn require_partitions(&self, topic: &TopicInfo) -> Result<(), Error> {
+        let wanted = self.partitions.iter().flatten();
+        wanted.copied().try_for_each(|partition| topic.require_partition(partition))
+    }
+
     /// Whether a partition is to be read.
     pub(super) fn wants(&self, partition: i32) -> bool {
         self.partitions.as_ref().is_none_or(|wanted| wanted.contains(&partition))

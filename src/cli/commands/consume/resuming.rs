@@ -115,6 +115,7 @@ impl Run<'_> {
                     Some(_) => cluster.topic_to_write(&name)?,
                     None => cluster.topic(&name)?,
                 };
+                self.plan.require_partitions(&topic)?;
                 self.keeping.subscribe(&topic)?;
                 self.find_partitions_of(cluster, &topic, is_first)?;
             }
@@ -249,7 +250,7 @@ impl Run<'_> {
         };
         if let Some(to) = part.reader.resume(offset, leader_epoch)? {
             self.context.warn(&format!(
-                "{} was read up to {offset}, and a crash of the machine has cut it off at {to}: going on there",
+                "{} was read up to {offset}; what followed {to} is gone since: going on there",
                 part.reader.partition()
             ));
         }
