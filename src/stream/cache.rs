@@ -4,7 +4,7 @@
 //! one that was left alone longest and the cache is full. It holds only rows that the store has not seen; what the key had
 //! before is in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -51,7 +51,9 @@ struct Slot {
 pub(super) struct Cache {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
-    by_key: BTreeMap<Arc<[u8]>, usize>,
+    by_key: HashMap<Arc<[u8]>, usize>,
+    /// The keys in order, where rows are also gone through by key.
+    ordered: Option<BTreeSet<Arc<[u8]>>>,
     oldest: usize,
     newest: usize,
     bytes: usize,
@@ -60,11 +62,13 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    /// An empty one; `is_ordered` if [`Cache::from`] is needed.
+    pub(super) fn new(bytes_max: usize, is_ordered: bool) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            by_key: BTreeMap::new(),
+            by_key: HashMap::new(),
+            ordered: is_ordered.then(BTreeSet::new),
             oldest: NONE,
             newest: NONE,
             bytes: 0,
@@ -77,10 +81,12 @@ impl Cache {
         self.by_key.get(key).map(|slot| &self.slot(*slot).row)
     }
 
-    /// The rows from a key on, in order.
+    /// The rows from a key on, in order, which it must keep.
     pub(super) fn from<'a>(&'a self, key: &[u8]) -> impl Iterator<Item = &'a DirtyRow> + use<'a> {
+        debug_assert!(self.ordered.is_some(), "rows are searched in a cache that keeps no order");
         let range = (Bound::Included(key), Bound::Unbounded);
-        self.by_key.range::<[u8], _>(range).map(|(_, slot)| &self.slot(*slot).row)
+        let keys = self.ordered.as_ref().map(|keys| keys.range::<[u8], _>(range));
+        keys.into_iter().flatten().filter_map(|key| self.get(key))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -126,6 +132,9 @@ impl Cache {
         let row = self.slots[slot].take().expect("a linked slot is taken").row;
         self.free.push(slot);
         self.by_key.remove(&row.key);
+        if let Some(keys) = &mut self.ordered {
+            keys.remove(&row.key);
+        }
         self.bytes -= row.size_in_bytes();
         Some(row)
     }
@@ -153,6 +162,9 @@ impl Cache {
             self.slots.push(Some(slot));
             self.slots.len() - 1
         };
+        if let Some(keys) = &mut self.ordered {
+            keys.insert(Arc::clone(&key));
+        }
         self.by_key.insert(key, at);
         self.link_newest(at);
         at
@@ -200,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_row_left_alone_longest_goes_first_and_all_bytes_come_back() {
-        let mut cache = Cache::new(1000);
+        let mut cache = Cache::new(1000, true);
         for (key, value) in [(b"a", "1"), (b"b", "2"), (b"c", "3"), (b"a", "longer than it was")] {
             cache.put(key, Some(value.as_bytes()), 7, Headers(b"h"));
         }
@@ -218,7 +230,7 @@ mod tests {
 
     #[test]
     fn it_is_over_when_it_holds_more_than_it_may() {
-        let mut cache = Cache::new(2 * (ROW_BYTES + 3));
+        let mut cache = Cache::new(2 * (ROW_BYTES + 3), false);
         cache.put(b"a", Some(b"12"), 0, Headers::default());
         cache.put(b"b", Some(b"12"), 0, Headers::default());
         assert!(!cache.is_over());

@@ -44,7 +44,7 @@ pub(super) fn push_key(out: &mut Vec<u8>, key: &[u8]) {
 /// The bytes that all keys begin with which begin so.
 pub(super) fn push_key_start(out: &mut Vec<u8>, start: &[u8]) {
     let mut rest = start;
-    while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
+    while let Some(zero) = memchr::memchr(0, rest) {
         out.extend_from_slice(&rest[..=zero]);
         out.push(0xff);
         rest = &rest[zero + 1..];
@@ -55,7 +55,7 @@ pub(super) fn push_key_start(out: &mut Vec<u8>, start: &[u8]) {
 /// Takes an escaped key off the front and appends it, as it was, to `out`.
 pub(super) fn take_key(bytes: &mut &[u8], out: &mut Vec<u8>) -> Option<()> {
     loop {
-        let zero = bytes.iter().position(|byte| *byte == 0)?;
+        let zero = memchr::memchr(0, bytes)?;
         out.extend_from_slice(&bytes[..zero]);
         let mark = *bytes.get(zero + 1)?;
         *bytes = &bytes[zero + 2..];

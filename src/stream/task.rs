@@ -16,7 +16,7 @@ use super::output::{ChangelogRow, Output};
 use super::record::Record;
 use super::scope::{Clock, Counts, Inner, Scope};
 use super::state::{State, StoreId};
-use super::topology::{Form, Input, InputId, InputKind, NodeId, Side, Topology, index_of};
+use super::topology::{Form, Input, InputId, InputKind, NodeId, Side, Store, Topology, index_of};
 use super::view::{self, Keys};
 
 /// A topology at work on one partition.
@@ -54,9 +54,10 @@ impl Task {
         }
         let cached = topology.stores.iter().filter(|store| store.cached).count();
         let share = cache_bytes / cached.max(1);
-        let cache = |cached: bool| (cached && share > 0).then(|| Cache::new(share));
+        let cache =
+            |store: &Store| (store.cached && share > 0).then(|| Cache::new(share, store.searched));
         let inner = Inner {
-            caches: topology.stores.iter().map(|store| cache(store.cached)).collect(),
+            caches: topology.stores.iter().map(cache).collect(),
             clocks: read_clocks(&*state, topology.nodes.len())?,
             state,
             counts: Counts::default(),

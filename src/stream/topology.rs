@@ -88,6 +88,8 @@ pub(super) struct Store {
     pub(super) owner: NodeId,
     pub(super) form: Form,
     pub(super) cached: bool,
+    /// Whether the rows of a key are looked for among others, in order.
+    pub(super) searched: bool,
 }
 
 /// What the records of an input are.

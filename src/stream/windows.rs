@@ -118,6 +118,11 @@ impl Windows {
         }
     }
 
+    /// Whether a record looks for windows near it, or knows which ones it falls into.
+    pub(super) fn are_searched(&self) -> bool {
+        !matches!(self.kind, Kind::Hopping { .. })
+    }
+
     /// How long a closed window's row still tells of what goes into others: a record that makes a sliding window looks at
     /// those that end up to two differences before the first one that is open.
     pub(super) fn useful_ms(&self) -> i64 {

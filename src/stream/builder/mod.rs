@@ -101,6 +101,7 @@ impl TopologyBuilder {
         (table, table.store.expect("a table that was just kept has a store"))
     }
 
+    /// A store of rows with windows, and its index.
     fn add_windowed_store(&mut self, name: &str, cached: bool) -> (StoreId, StoreId) {
         let owner = self.next_node();
         let index = self.add_store(&format!("{name}-index"), owner, Form::Index, false);
@@ -109,7 +110,8 @@ impl TopologyBuilder {
 
     fn add_store(&mut self, name: &str, owner: NodeId, form: Form, cached: bool) -> StoreId {
         debug_assert!(self.topology.stores.iter().all(|store| store.name != name), "{name} twice");
-        self.topology.stores.push(Store { name: name.to_owned(), owner, form, cached });
+        let (name, searched) = (name.to_owned(), false);
+        self.topology.stores.push(Store { name, owner, form, cached, searched });
         StoreId(number(self.topology.stores.len() - 1))
     }
 

@@ -143,6 +143,7 @@ impl TopologyBuilder {
         store: &str,
     ) -> Table {
         let (store, index) = self.add_windowed_store(store, emit == EmitStrategy::Change);
+        self.topology.stores[store.index()].searched = retention.windows.are_searched();
         let add = |builder: &mut Self, (stream, aggregator): (Stream, _)| {
             let node = AggregateWindows { store, index, retention, emit, aggregator };
             (builder.add_node(node, &[(stream.0, Side::Left)]), Side::Left)

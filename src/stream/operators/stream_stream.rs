@@ -145,7 +145,8 @@ impl Operator for JoinStreams {
 
 impl JoinStreams {
     fn unmatched(&self) -> Unmatched<'_> {
-        Unmatched { store: self.unmatched, windows: &self.windows, joiner: &self.joiner }
+        let (store, windows, joiner) = (self.unmatched, &self.windows, &self.joiner);
+        Unmatched { store, windows, kind: self.kind, joiner }
     }
 
     fn buffer_of(&self, side: Side) -> StoreId {

@@ -5,6 +5,7 @@
 
 use std::ops::ControlFlow;
 
+use super::JoinKind;
 use super::stream_stream::JoinWindows;
 use crate::stream::encoding;
 use crate::stream::error::Result;
@@ -16,10 +17,15 @@ use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
 use crate::stream::topology::Side;
 
+/// Records that wait for good reason, looked at in search of the other side's before a look ends.
+const OPEN_ROWS_MAX: usize = 64;
+
 /// The records that wait, and what is done with one in the end.
 pub(super) struct Unmatched<'a> {
     pub(super) store: StoreId,
     pub(super) windows: &'a JoinWindows,
+    /// Which sides wait.
+    pub(super) kind: JoinKind,
     pub(super) joiner: &'a Joiner,
 }
 
@@ -94,23 +100,27 @@ impl Unmatched<'_> {
     fn closed(&self, scope: &Scope<'_>, time: i64, rows: &mut Rows) -> Result<i64> {
         let mut earliest = i64::MAX;
         let mut damaged = false;
-        let (mut left_open, mut right_open) = (false, false);
+        let (mut left_open, mut right_open) = (false, self.kind == JoinKind::Left);
+        let mut open = 0;
         scope.task.state.scan(self.store, &[], &mut |row_key, row| {
             let Some((timestamp, side)) = take_place(&mut { row_key }) else {
                 damaged = true;
                 return ControlFlow::Break(());
             };
             earliest = timestamp;
-            if left_open && right_open || rows.len() == PAGE_ROWS {
+            let enough = rows.len() == PAGE_ROWS || open == OPEN_ROWS_MAX;
+            if left_open && right_open || enough {
                 return ControlFlow::Break(());
             }
             // The sides may wait for different spans, so the other one may have closed ones yet.
             if self.windows.open_until(side, timestamp) < time || time == i64::MAX {
                 rows.push(row_key, row);
-            } else if side == Side::Left {
-                left_open = true;
-            } else {
-                right_open = true;
+                return ControlFlow::Continue(());
+            }
+            open += 1;
+            match side {
+                Side::Left => left_open = true,
+                Side::Right => right_open = true,
             }
             ControlFlow::Continue(())
         })?;
