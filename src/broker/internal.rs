@@ -123,7 +123,7 @@ impl Broker {
     /// The log of a partition of one of them, with its directory.
     ///
     /// # Errors
-    /// [`Error::NoSuchPartition`](super::Error::NoSuchPartition), and as the file system says.
+    /// [`super::Error::NoSuchPartition`], and as the file system says.
     pub fn internal_log(&self, topic: InternalTopic, partition: i32) -> Result<Arc<PartitionLog>> {
         let topic = self.internal_topic(topic)?;
         topic.require_partition(partition)?;

@@ -116,7 +116,7 @@ impl PartitionLog {
     /// What [`PartitionLog::retain`] would take out of the log. Takes no lock, changes nothing.
     ///
     /// # Errors
-    /// [`Error::Gone`] where the partition was deleted; as the file system says.
+    /// [`super::Error::Gone`] where the partition was deleted; as the file system says.
     pub fn retention_due(&self, now_ms: i64) -> Result<Retained> {
         Ok(self.due(now_ms)?.1)
     }
