@@ -2,7 +2,7 @@
 //! snapshot, and never ahead of what a crash of the machine leaves.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use runnel::broker::{
@@ -344,19 +344,24 @@ fn groups_of_other_protocols() {
     assert_eq!(written.committed(), [None, None]);
 }
 
-/// Makes a directory with a million commits in `RUNNEL_COMMITS_DIR`, to time the start of
-/// `consume orders -g g`.
+/// Old commits in great number: only the last of each partition counts. `RUNNEL_COMMIT_ROUNDS` makes them a thousand times
+/// so many, and `RUNNEL_COMMITS_DIR` keeps the directory, to time the start of `consume orders -g g` over them.
 #[test]
-#[ignore = "makes a directory to measure, and checks nothing"]
-fn a_million_commits() {
-    let dir = std::env::var_os("RUNNEL_COMMITS_DIR").expect("RUNNEL_COMMITS_DIR");
-    let broker = broker_at(Path::new(&dir), Access::Write);
+fn the_last_of_many_commits_counts() {
+    let (world, kept) = (World::new(), std::env::var_os("RUNNEL_COMMITS_DIR"));
+    let dir = kept.map_or_else(|| world.dir(), PathBuf::from);
+    let rounds =
+        std::env::var("RUNNEL_COMMIT_ROUNDS").map_or(5, |it| it.parse().expect("a number"));
+    let broker = broker_at(&dir, Access::Write);
     let name = TopicName::new("orders").expect("a name");
     let new = NewTopic { name, partitions: 8, configs: BTreeMap::new() };
     let orders = broker.create_topic(&new).expect("is made");
-    for round in 0..1_000_i64 {
+    for round in 0..rounds {
         let mut group = GroupOffsets::open(Arc::clone(&broker), "g").expect("opens");
         let commits = (0..1_000).map(|number| (&orders, number % 8, round, 0));
         group.commit(&commits.collect::<Vec<_>>(), NOW_MS).expect("commits");
     }
+    let group = GroupOffsets::open(broker_at(&dir, Access::Read), "g").expect("opens");
+    let found = (0..8).map(|partition| group.committed(&orders, partition).map(|it| it.offset));
+    assert_eq!(found.collect::<Vec<_>>(), [Some(rounds - 1); 8]);
 }
