@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Cluster, PartitionReader};
+use super::{Cluster, PartitionReader, RecordRange};
 use crate::broker::{
     self, CommittedOffset, Error, GroupOffsets, ListedGroup, MemberNote, Membership, Owners,
     Rebalance, Result, TopicInfo, Unused,
 };
 use crate::model::{Offset, TopicName, TopicPartition};
 use crate::record::Decompressor;
-
-use super::RecordRange;
 
 /// A member of a group: reads the partitions that it owns, and commits how far it has come.
 /// Dropped, it leaves.
