@@ -105,6 +105,12 @@ impl Replay {
                     value: record.value.map(<[u8]>::to_vec),
                 });
             } else {
+                if record.value.is_none() {
+                    // With it goes what transactions that are open had of it.
+                    for undecided in self.open.values_mut() {
+                        undecided.retain(|it| it.key != key);
+                    }
+                }
                 take(record.offset, key, record.value);
             }
         }
