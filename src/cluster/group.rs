@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Cluster, PartitionReader};
+use super::{Cluster, PartitionReader, RecordRange};
 use crate::broker::{
     self, CommittedOffset, Error, GroupOffsets, ListedGroup, MemberNote, Membership, Owners,
     Rebalance, Result, TopicInfo, Unused,
 };
 use crate::model::{Offset, TopicName, TopicPartition};
 use crate::record::Decompressor;
-
-use super::RecordRange;
 
 /// A member of a group: reads the partitions that it owns, and commits how far it has come.
 /// Dropped, it leaves.
@@ -125,7 +123,7 @@ pub struct Behind {
     pub next: Offset,
     /// The end of the log.
     pub end: Offset,
-    /// Offsets from one to the other.
+    /// Offsets from one to the other; 0 where it goes on past the end, in what is not committed yet.
     pub lag: i64,
     /// Milliseconds since the first record that it has not read was written; 0 if there is none.
     pub lag_ms: i64,
@@ -202,7 +200,7 @@ impl Commits<'_> {
         // A record without a timestamp is as old as can be told: not at all.
         let lag_ms =
             first_ms.filter(|at| *at >= 0).map_or(0, |at| now_ms.saturating_sub(at).max(0));
-        Ok(Behind { next, end, lag: end - next, lag_ms })
+        Ok(Behind { next, end, lag: (end - next).max(0), lag_ms })
     }
 
     /// Sets where the group goes on in partitions of a topic. Durable when this returns.

@@ -114,8 +114,8 @@ impl Cluster {
         }
     }
 
-    /// A producer that stores all that it is sent or nothing of it: one transaction. What the id has open is aborted,
-    /// and who has it, fenced.
+    /// A producer that stores all that it is sent or nothing of it: one transaction. What the id has
+    /// open is aborted, and who has it, fenced.
     ///
     /// # Errors
     /// As [`Broker::transactional_id`] says.

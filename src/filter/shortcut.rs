@@ -1,10 +1,10 @@
 //! What can be told of a record without running the program, from its bytes.
 //!
 //! A comparison of a path with a literal, with `and` and `or`, as the program or as the `select(…)`
-//! that it begins with; a plain path, an object of such, the identity. The whole record is looked at, since of keys that stand twice the last
-//! counts and since what follows may be no JSON. Whatever is not plain — another kind of program,
-//! no object, an escape in a key, a number of many digits, an index into a string — is left to the
-//! interpreter: each answer here is the one that it would give.
+//! that it begins with; a plain path, an object of such, the identity. The whole record is looked
+//! at, since of keys that stand twice the last counts and since what follows may be no JSON. Whatever
+//! is not plain — another kind of program, no object, an escape in a key, a number of many digits, an
+//! index into a string — is left to the interpreter: each answer here is the one that it would give.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

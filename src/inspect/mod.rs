@@ -1,7 +1,8 @@
 //! Looking into logs, also those of a dead directory: dumping, verifying and repairing them.
 //!
 //! Nothing in here takes a lock or maps what nobody has validated, and only [`repair`] changes a
-//! file. Whatever the bytes are, memory stays bounded: files are walked through buffers, indexes beside the log.
+//! file. Whatever the bytes are, memory stays bounded: files are walked through buffers, indexes
+//! beside the log.
 //! Uses `log` and what stands below it, never the broker.
 
 mod batches;

@@ -3,8 +3,9 @@
 //! Each batch is taken once and in order: one that is there already is answered with the offsets
 //! that it has, one that does not follow the last is refused. A transaction is begun by nothing
 //! that the coordinator has not been asked about: a batch that was late would open one that nobody
-//! ends, and one that no marker came before would go on with the transaction before it. Offsets of a group that are committed in a transaction have no sequence, and come from the
-//! group's coordinator alone.
+//! ends, and one that no marker came before would go on with the transaction before it. Offsets of
+//! a group that are committed in a transaction have no sequence, and come from the group's
+//! coordinator alone.
 //!
 //! Source: KIP-98, KIP-890 and Kafka's `ProducerAppendInfo`, `UnifiedLog.analyzeAndValidateProducerState`.
 

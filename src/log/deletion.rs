@@ -4,8 +4,8 @@
 //! generation; only then are the segments removed that lie below it as a whole, oldest first. So a
 //! stop at any point leaves no hole, and what it leaves below the log start the next writer that
 //! opens the log removes. The log start may lie within a batch: the batch stays, and what is below
-//! is read no more. Where all is deleted the active segment is rolled away first. A reader of another process that comes to a segment that is gone finds the new
-//! log start in the next view.
+//! is read no more. Where all is deleted the active segment is rolled away first. A reader of another
+//! process that comes to a segment that is gone finds the new log start in the next view.
 //!
 //! Source: Kafka's `UnifiedLog.maybeIncrementLogStartOffset` and `deleteLogStartOffsetBreachedSegments`.
 //! Differs: Kafka keeps the active segment's file until retention rolls it.

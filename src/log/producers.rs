@@ -2,9 +2,9 @@
 //!
 //! A producer numbers its records in each partition and sends a batch again until it is answered.
 //! The log keeps the last five batches of each, as many as a client has on the way at once; by them
-//! it is [decided](super::admission) which are taken. All of it can be found out from the batches in the log; a
-//! [snapshot](super::snapshot) saves the reading. Transactions are followed too: the earliest that
-//! is open bounds what readers of committed records see.
+//! it is [decided](super::admission) which are taken. All of it can be found out from the batches in
+//! the log; a [snapshot](super::snapshot) saves the reading. Transactions are followed too: the
+//! earliest that is open bounds what readers of committed records see.
 //!
 //! Source: KIP-98 and Kafka's `ProducerStateManager`, `ProducerStateEntry`, `ProducerAppendInfo`.
 

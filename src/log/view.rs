@@ -2,10 +2,10 @@
 //!
 //! A [`View`] is the state as it was last published, and the segments of that generation. What it
 //! covers stays as it is until retention or compaction removes it: who then comes to a file that is
-//! not there, or not the one that the view knows, [looks again](PartitionLog::steadily). A process that owns the
-//! directory alone has published whatever there is, and keeps its last view in memory; others read
-//! the control file for each. Where no published state can be trusted, the view is found out from
-//! the files.
+//! not there, or not the one that the view knows, [looks again](PartitionLog::steadily). A process
+//! that owns the directory alone has published whatever there is, and keeps its last view in memory;
+//! others read the control file for each. Where no published state can be trusted, the view is found
+//! out from the files.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -95,6 +95,18 @@ fn one_of_each(world: &World) -> (Writer, Producer) {
     (writer, producer)
 }
 
+/// Who reads everything may commit past the end that others see; that is no lag.
+#[test]
+fn a_group_that_has_read_what_is_open_is_not_behind() {
+    let world = World::new();
+    let (_writer, _producer) = one_of_each(&world);
+    world.runnel(["consume", "t", "-g", "g", "--isolation", "read-uncommitted"]).run();
+    let said = world.runnel(["group", "lag", "g", "--max-lag", "0", "-J"]).status(0).run().text();
+    let expected =
+        r#"{"group":"g","topic":"t","partition":0,"committed":7,"end":5,"lag":0,"lag_ms":0}"#;
+    assert_eq!(said.trim_end(), expected);
+}
+
 /// The values that these arguments give, in one line.
 fn values(world: &World, args: &[&str]) -> String {
     world.consume(&[&["t"], args].concat()).replace('\n', "")

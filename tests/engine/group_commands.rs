@@ -273,6 +273,12 @@ impl Written {
         self.append(producer, &[(key, Some(value))]);
     }
 
+    fn forget(&self, partition: i32) {
+        let mut key = Vec::new();
+        GroupRecordKey::Offset { group: "g", topic: "orders", partition }.write(&mut key);
+        self.append(None, &[(key, None)]);
+    }
+
     fn committed(&self) -> [Option<i64>; 2] {
         let group = GroupOffsets::open(Arc::clone(&self.broker), "g").expect("opens");
         let orders = topic(&self.broker, "orders");
@@ -296,6 +302,15 @@ fn offsets_in_transactions() {
     written.commit(None, 0, 40);
     written.end(7, Outcome::Commit);
     assert_eq!(written.committed(), [Some(40), None]);
+    // What is deleted meanwhile does not come back, for a command as for the coordinator.
+    written.commit(Some(7), 0, 50);
+    written.commit(Some(7), 1, 60);
+    written.forget(0);
+    written.end(7, Outcome::Commit);
+    assert_eq!(written.committed(), [None, Some(60)]);
+    drop(written);
+    let ground = Ground::open(&world.dir());
+    assert_eq!(ground.all_offsets("g"), [row("orders", 1, 60, "")]);
 }
 
 /// No snapshot is taken past an open transaction.

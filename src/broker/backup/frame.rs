@@ -187,7 +187,8 @@ impl<'r> FrameReader<'r> {
         let len = u32::from_be_bytes([a, b, c, d]) as usize;
         let stored = u32::from_be_bytes([e, f, g, h]);
         let crc = u32::from_be_bytes([i, j, k, l]);
-        if len > limits::BATCH_BYTES_MAX {
+        // Compressed is only what gets smaller by it.
+        if len > limits::BATCH_BYTES_MAX || stored as usize > len {
             return Err(self.damaged(start, "a frame is longer than any can be"));
         }
         // What is taken into memory grows as the bytes come, whatever the length says.
@@ -285,6 +286,21 @@ mod tests {
             b"{}",
         ];
         assert_eq!(bytes, expected.concat());
+    }
+
+    #[test]
+    fn nothing_is_read_of_a_frame_that_says_too_much() {
+        for lengths in [[0x7fff_ffff_u32, 0x8000_0000], [2, 3], [0x8000_0000, 2]] {
+            let mut bytes = written(&[]);
+            bytes.extend_from_slice(&[3, 4]);
+            bytes.extend(lengths.iter().flat_map(|length| length.to_be_bytes()));
+            bytes.extend_from_slice(&[0; 4]);
+            let mut input = bytes.as_slice().chain(io::repeat(0));
+            let mut reader = FrameReader::begin(&mut input, "x").expect("begins");
+            let error = reader.next().map(drop).expect_err("too long").to_string();
+            assert!(error.contains("longer than any can be"), "{lengths:?}: {error}");
+            assert_eq!(reader.position, bytes.len() as u64, "{lengths:?}");
+        }
     }
 
     #[test]

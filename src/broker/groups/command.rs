@@ -17,16 +17,13 @@ use std::sync::Arc;
 use super::offsets::{Committed, Offsets};
 use super::replay::Replay;
 use super::snapshot::Snapshot;
-use super::store::{RecordBatch, Store};
+use super::store::{BATCH_RECORDS, RecordBatch, Store};
 use crate::broker::internal::partition_of;
 use crate::broker::{self, Broker, TopicInfo};
 use crate::log::{self, PartitionLog, View};
 use crate::protocol::group_records::{
     GroupMetadataValue, GroupRecordKey, OffsetCommitValue, group_of,
 };
-
-/// Records of one batch: a record has some hundred bytes, and two names at most.
-const BATCH_RECORDS: usize = 500;
 
 /// An offset that a group has committed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::replay::{Compacted, Replay};
-use super::snapshot::Snapshot;
-use super::store::Store;
+use super::replay::each_record;
 use crate::broker::{self, Broker};
-use crate::log;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, group_of};
 
 /// What kind of group one is, by its records.
@@ -64,26 +61,8 @@ pub struct ListedGroup {
 /// # Errors
 /// As the file system says, and damage.
 pub fn list_groups(broker: &Arc<Broker>) -> broker::Result<BTreeMap<String, ListedGroup>> {
-    let store = Store::new(Arc::clone(broker), None);
     let mut groups = BTreeMap::new();
-    let Some(topic) = store.found()? else { return Ok(groups) };
-    for partition in 0..topic.partitions {
-        let Some(log) = store.to_read(partition)? else { continue };
-        let reading = |error| broker::Error::of_log("read the groups of", &log, error);
-        let view = match log.view() {
-            Err(log::Error::Gone) => continue,
-            view => view.map_err(reading)?,
-        };
-        let snapshot = store.snapshot(&log, &view);
-        let mut all = Compacted::default();
-        let records = snapshot.iter().flat_map(Snapshot::records);
-        records.for_each(|(offset, key, value)| all.take(offset, key, Some(value)));
-        let mut replay = Replay::after(snapshot.as_ref());
-        replay
-            .run(&log, &view, |offset, key, value| all.take(offset, key, value))
-            .map_err(reading)?;
-        all.iter().for_each(|(_, key, value)| take(&mut groups, key, value));
-    }
+    each_record(broker, &mut |key, value| take(&mut groups, key, value))?;
     Ok(groups)
 }
 

@@ -2,8 +2,11 @@
 //! transaction from its commit marker on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::snapshot::Snapshot;
+use super::store::Store;
+use crate::broker::{self, Broker};
 use crate::log::{self, Cursor, Fault, PartitionLog, View};
 use crate::model::{Offset, limits};
 use crate::record::{Batch, CorruptBatch, Decompressor, Record};
@@ -102,6 +105,12 @@ impl Replay {
                     value: record.value.map(<[u8]>::to_vec),
                 });
             } else {
+                if record.value.is_none() {
+                    // With it goes what transactions that are open had of it.
+                    for undecided in self.open.values_mut() {
+                        undecided.retain(|it| it.key != key);
+                    }
+                }
                 take(record.offset, key, record.value);
             }
         }
@@ -153,4 +162,33 @@ impl Compacted {
     pub(super) fn iter(&self) -> impl Iterator<Item = (i64, &[u8], &[u8])> {
         self.records.iter().map(|(key, (offset, value))| (*offset, &**key, &**value))
     }
+}
+
+/// Visits the last record of each key, of all partitions of the topic.
+///
+/// # Errors
+/// As the file system says, and damage.
+pub(super) fn each_record(
+    broker: &Arc<Broker>,
+    each: &mut dyn FnMut(&[u8], &[u8]),
+) -> broker::Result<()> {
+    let store = Store::new(Arc::clone(broker), None);
+    let Some(topic) = store.found()? else { return Ok(()) };
+    for partition in 0..topic.partitions {
+        let Some(log) = store.to_read(partition)? else { continue };
+        let reading = |error| broker::Error::of_log("read the groups of", &log, error);
+        let view = match log.view() {
+            Err(log::Error::Gone) => continue,
+            view => view.map_err(reading)?,
+        };
+        let snapshot = store.snapshot(&log, &view);
+        let mut all = Compacted::default();
+        let records = snapshot.iter().flat_map(Snapshot::records);
+        records.for_each(|(offset, key, value)| all.take(offset, key, Some(value)));
+        let mut replay = Replay::after(snapshot.as_ref());
+        let run = replay.run(&log, &view, |offset, key, value| all.take(offset, key, value));
+        run.map_err(reading)?;
+        all.iter().for_each(|(_, key, value)| each(key, value));
+    }
+    Ok(())
 }

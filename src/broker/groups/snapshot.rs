@@ -3,8 +3,9 @@
 //! that was ever committed.
 //!
 //! A cache: it may be removed at any time, and is true only as long as the log holds the batch that
-//! it ends with, with the same crc and leader epoch, and all that was appended after. One is taken when much was read, and only up to
-//! where no transaction is open. Nothing is synced: the crc tells a torn one.
+//! it ends with, with the same crc and leader epoch, and all that was appended after. One is taken
+//! when much was read, and only up to where no transaction is open. Nothing is synced: the crc tells
+//! a torn one.
 //!
 //! | bytes, big-endian | what |
 //! | --- | --- |

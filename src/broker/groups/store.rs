@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use super::snapshot::{self, Snapshot};
+use crate::broker::failures::Failures;
 use crate::broker::{self, Broker, GroupCommit, InternalTopic, TopicInfo};
 use crate::log::{self, PartitionLog, TransactionCheck, View};
 use crate::model::{Compression, TopicName};
 use crate::protocol::ErrorCode;
 use crate::protocol::group_records::{GroupMetadataValue, GroupRecordKey, OffsetCommitValue};
 use crate::record::{BatchBuilder, Headers, Record};
-
-use super::snapshot::{self, Snapshot};
-use crate::broker::failures::Failures;
 
 /// The topic of groups.
 const OFFSETS_TOPIC: InternalTopic = InternalTopic::ConsumerOffsets;
@@ -19,6 +18,9 @@ const OFFSETS_TOPIC: InternalTopic = InternalTopic::ConsumerOffsets;
 pub(super) fn topic_name() -> broker::Result<TopicName> {
     Ok(TopicName::new(OFFSETS_TOPIC.name())?)
 }
+
+/// Records of one batch: a record has some hundred bytes, and two names at most.
+pub(super) const BATCH_RECORDS: usize = 500;
 
 /// What a batch says whose producer has no id.
 const NO_PRODUCER: i64 = -1;

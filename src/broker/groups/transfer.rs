@@ -3,16 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::replay::{Compacted, Replay};
-use super::snapshot::Snapshot;
-use super::store::{RecordBatch, Store};
+use super::replay::each_record;
+use super::store::{BATCH_RECORDS, RecordBatch, Store};
 use crate::broker::internal::partition_of;
 use crate::broker::{self, Broker};
-use crate::log;
 use crate::protocol::group_records::{GroupRecordKey, OffsetCommitValue};
-
-/// Records of one batch: a record has some hundred bytes, and two names at most.
-const BATCH_RECORDS: usize = 500;
 
 /// A committed offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,31 +26,13 @@ pub(in crate::broker) fn each_commit(
     broker: &Arc<Broker>,
     each: &mut dyn FnMut(CommitRecord<'_>),
 ) -> broker::Result<()> {
-    let store = Store::new(Arc::clone(broker), None);
-    let Some(topic) = store.found()? else { return Ok(()) };
-    for partition in 0..topic.partitions {
-        let Some(log) = store.to_read(partition)? else { continue };
-        let reading = |error| broker::Error::of_log("read the groups of", &log, error);
-        let view = match log.view() {
-            Err(log::Error::Gone) => continue,
-            view => view.map_err(reading)?,
-        };
-        let snapshot = store.snapshot(&log, &view);
-        let mut all = Compacted::default();
-        let records = snapshot.iter().flat_map(Snapshot::records);
-        records.for_each(|(offset, key, value)| all.take(offset, key, Some(value)));
-        let mut replay = Replay::after(snapshot.as_ref());
-        let run = replay.run(&log, &view, |offset, key, value| all.take(offset, key, value));
-        run.map_err(reading)?;
-        for (_, key, value) in all.iter() {
-            if let (Ok(GroupRecordKey::Offset { group, topic, partition }), Ok(value)) =
-                (GroupRecordKey::read(key), OffsetCommitValue::read(value))
-            {
-                each(CommitRecord { group, topic, partition, value });
-            }
+    each_record(broker, &mut |key, value| {
+        if let (Ok(GroupRecordKey::Offset { group, topic, partition }), Ok(value)) =
+            (GroupRecordKey::read(key), OffsetCommitValue::read(value))
+        {
+            each(CommitRecord { group, topic, partition, value });
         }
-    }
-    Ok(())
+    })
 }
 
 /// Commits offsets; durable when this returns.

@@ -1,5 +1,5 @@
 //! Transactions of commands, which share a directory: each step waits until it is done, and whoever
-//! uses a transactional id holds a lock for it, so that others can tell that he is alive.
+//! uses a transactional id holds a lock for it, so that others can tell that it is alive.
 
 use std::sync::{Arc, mpsc};
 
@@ -11,8 +11,8 @@ use crate::protocol::ErrorCode;
 use crate::record::{self, Outcome};
 use crate::storage::{self, LockGuard, LockKind, Wait};
 
-/// Commands don't time their transactions out, whoever finds them and nobody alive ends them; a server that
-/// comes meanwhile does so after this. Source: Kafka's default of `transaction.timeout.ms`.
+/// Commands don't time transactions out: whoever finds one and nobody alive behind it ends it. A
+/// server that comes meanwhile does time them out, after this. Source: Kafka's default of `transaction.timeout.ms`.
 const TIMEOUT_MS: i32 = 60_000;
 
 /// Says that a command uses a transactional id, until it is dropped or the process ends.
@@ -111,8 +111,9 @@ impl TransactionalId {
         })
     }
 
-    /// Commits what was appended. That is durable when this returns. Where a marker could not be written, since
-    /// the disk is full by then, readers have to wait for who writes to the partition next.
+    /// Commits what was appended. That is durable when this returns. Where a marker could not be
+    /// written, since the disk is full by then, readers have to wait for who writes to the partition
+    /// next.
     ///
     /// # Errors
     /// Whether it is committed is not known then, unless it can be aborted.

@@ -7,7 +7,6 @@ use super::store::FAILED;
 use super::transaction::{Init, Transaction};
 use super::{ProducerIdAndEpoch, Transactions};
 use crate::broker::Reply;
-
 use crate::protocol::ErrorCode;
 
 impl Transactions {

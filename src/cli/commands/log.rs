@@ -9,8 +9,12 @@ mod verify;
 use clap::Subcommand;
 
 use super::Outcome;
+use super::topic::reading;
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
+use crate::cluster::Cluster;
 use crate::log::names;
+use crate::model::TopicName;
 
 /// The commands on logs.
 #[derive(Debug, Subcommand)]
@@ -36,6 +40,23 @@ pub(super) fn run(context: &Context, command: LogCommand) -> Outcome {
         LogCommand::Retain(args) => retain::run(context, &args),
         LogCommand::Compact(args) => compact::run(context, &args),
     }
+}
+
+/// The directory for a round over its partitions; `None` where it is not there yet, and so nothing
+/// is due in it.
+fn open_for_round(
+    context: &Context,
+    only: Option<&TopicName>,
+    dry_run: bool,
+) -> Result<Option<Cluster>, CommandError> {
+    let cluster = match only {
+        Some(name) => Some(reading(context, std::slice::from_ref(name))?),
+        None => context.open_to_read()?,
+    };
+    if dry_run || cluster.is_none() {
+        return Ok(cluster);
+    }
+    context.open_to_write().map(Some)
 }
 
 /// Whether an argument is a path and no topic.

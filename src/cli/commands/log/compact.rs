@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 
+use super::open_for_round;
 use crate::cli::commands::Outcome;
-use crate::cli::commands::topic::{reading, topic_name};
+use crate::cli::commands::topic::topic_name;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::progress::{Progress, Unit};
@@ -14,9 +15,9 @@ use crate::cli::signals::Signals;
 use crate::cli::sink::print;
 use crate::cli::terminal::{counted, human_bytes};
 use crate::cluster::{
-    self, Cluster, Compacted, CompactionEnd, CompactionObserver, CompactionRound, Dirtiness,
+    self, Compacted, CompactionEnd, CompactionObserver, CompactionRound, Dirtiness,
 };
-use crate::model::{TopicName, TopicPartition};
+use crate::model::TopicPartition;
 
 /// Flags of `log compact`.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub(in crate::cli) struct CompactArgs {
 
 pub(super) fn run(context: &Context, args: &CompactArgs) -> Outcome {
     let only = args.topic.as_deref().map(topic_name).transpose()?;
-    let Some(cluster) = open(context, only.as_ref(), args.dry_run)? else {
+    let Some(cluster) = open_for_round(context, only.as_ref(), args.dry_run)? else {
         return Ok(Status::Done);
     };
     let round = CompactionRound {
@@ -62,22 +63,6 @@ pub(super) fn run(context: &Context, args: &CompactArgs) -> Outcome {
     let Teller { signals, status, printed, .. } = teller;
     context.tell(cluster.take_notices());
     printed.map(|()| signals.received().unwrap_or(status))
-}
-
-/// The directory; `None` where it is not there yet, and so has nothing to compact.
-fn open(
-    context: &Context,
-    only: Option<&TopicName>,
-    dry_run: bool,
-) -> Result<Option<Cluster>, CommandError> {
-    let cluster = match only {
-        Some(name) => Some(reading(context, std::slice::from_ref(name))?),
-        None => context.open_to_read()?,
-    };
-    if dry_run || cluster.is_none() {
-        return Ok(cluster);
-    }
-    context.open_to_write().map(Some)
 }
 
 /// Tells a person how it goes.

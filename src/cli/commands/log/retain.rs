@@ -3,14 +3,15 @@
 
 use clap::Args;
 
+use super::open_for_round;
 use crate::cli::commands::Outcome;
-use crate::cli::commands::topic::{reading, topic_name};
+use crate::cli::commands::topic::topic_name;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::sink::print;
 use crate::cli::terminal::{counted, human_bytes};
-use crate::cluster::{Cluster, Retained, RetentionRound, RetentionRule};
-use crate::model::{TopicName, TopicPartition};
+use crate::cluster::{Retained, RetentionRound, RetentionRule};
+use crate::model::TopicPartition;
 
 /// Flags of `log retain`.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub(in crate::cli) struct RetainArgs {
 
 pub(super) fn run(context: &Context, args: &RetainArgs) -> Outcome {
     let only = args.topic.as_deref().map(topic_name).transpose()?;
-    let Some(cluster) = open(context, only.as_ref(), args.dry_run)? else {
+    let Some(cluster) = open_for_round(context, only.as_ref(), args.dry_run)? else {
         return Ok(Status::Done);
     };
     let round = RetentionRound { only: only.as_ref(), dry_run: args.dry_run };
@@ -52,22 +53,6 @@ pub(super) fn run(context: &Context, args: &RetainArgs) -> Outcome {
     })?;
     context.tell(cluster.take_notices());
     printed.map(|()| status)
-}
-
-/// The directory; `None` where it is not there yet, and so has nothing that is due.
-fn open(
-    context: &Context,
-    only: Option<&TopicName>,
-    dry_run: bool,
-) -> Result<Option<Cluster>, CommandError> {
-    let cluster = match only {
-        Some(name) => Some(reading(context, std::slice::from_ref(name))?),
-        None => context.open_to_read()?,
-    };
-    if dry_run || cluster.is_none() {
-        return Ok(cluster);
-    }
-    context.open_to_write().map(Some)
 }
 
 fn text(partition: &TopicPartition, retained: &Retained, dry_run: bool) -> String {
