@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use crate::support::World;
 use crate::support::data::{fingerprint, unpack};
 
@@ -210,6 +212,33 @@ fn a_restore_that_is_killed_leaves_no_topic() {
     other.runnel(["restore", "-"]).stdin(bytes).run();
     assert!(all(&other, "orders") == all(&world, "orders"));
     other.runnel(["log", "verify"]).stdout("").run();
+}
+
+/// A file that is not whole does not stay, under no name.
+#[test]
+fn a_backup_that_is_stopped_leaves_no_file() {
+    let world = World::new();
+    let line = |number: u64| format!("{:016x}\n", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    world.produce(&["t"], (0..500_000).map(line).collect::<String>());
+    let (home, mut stopped) = (world.path("backups"), 0);
+    fs::create_dir(&home).expect("makes a directory");
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(&home).expect("lists");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut backup = world.runnel(["backup"]).args([home.join("t.backup")]).spawn();
+        while names().is_empty() && !backup.has_ended() {}
+        backup.signal(signal);
+        let status = backup.wait().status;
+        // It may have been done already.
+        stopped += usize::from(status == 128 + signal.as_raw());
+        let left = names();
+        assert_eq!(left.is_empty(), status != 0, "{status}: {left:?}");
+        assert!(left.iter().all(|name| name == "t.backup"), "{left:?}");
+        let _ = fs::remove_file(home.join("t.backup"));
+    }
+    assert!(stopped > 0, "it was faster each time");
 }
 
 /// A backup is of the moment when it began, whoever writes meanwhile; each partition of it is a whole.

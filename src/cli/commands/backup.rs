@@ -1,7 +1,7 @@
 //! `runnel backup`: topics, configs and what groups have committed, in one file.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +11,7 @@ use super::topic::{reading, topic_name};
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::progress::{Progress, Unit};
+use crate::cli::signals::Signals;
 use crate::cli::terminal::{counted, human_bytes};
 use crate::cluster::{BackedUp, Cluster};
 use crate::model::TopicName;
@@ -40,16 +41,21 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
     }
     let cluster = reading(context, &topics)?;
     let done = if args.file == Path::new(STANDARD) {
-        let stdout = std::io::stdout();
+        let stdout = io::stdout();
         if stdout.is_terminal() {
             return Err(CommandError::usage("a backup is not for a terminal")
                 .hint("name a file, or send it on: runnel backup - | …"));
         }
         write(context, &cluster, &topics, &mut stdout.lock(), "standard output")?
     } else {
-        to_file(context, &cluster, &topics, &args.file)?
+        // A file that is not whole does not stay.
+        let signals = Signals::listen().map_err(CommandError::failed)?;
+        match to_file(context, &cluster, &topics, &args.file, &signals) {
+            Err(error) => return signals.received().map_or(Err(error), Ok),
+            Ok(done) => done,
+        }
     };
-    if context.verbose || std::io::stderr().is_terminal() {
+    if context.verbose || io::stderr().is_terminal() {
         context.inform("backed up", &summary(&done));
     }
     Ok(Status::Done)
@@ -61,6 +67,7 @@ fn to_file(
     cluster: &Cluster,
     topics: &[TopicName],
     path: &Path,
+    signals: &Signals,
 ) -> Result<BackedUp, CommandError> {
     let failed = |action| {
         move |source| CommandError::failed(storage::Error::new(action, path.display(), source))
@@ -71,11 +78,31 @@ fn to_file(
         .tempfile_in(dir)
         .map_err(failed("create"))?;
     let name = path.display().to_string();
-    let done = write(context, cluster, topics, beside.as_file_mut(), &name)?;
+    let mut out = UntilSignal { out: beside.as_file_mut(), signals };
+    let done = write(context, cluster, topics, &mut out, &name)?;
     beside.as_file().sync_all().map_err(failed("sync"))?;
     beside.persist(path).map_err(|error| failed("create")(error.error))?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("sync"))?;
     Ok(done)
+}
+
+/// Takes no more once a signal has come.
+struct UntilSignal<'a> {
+    out: &'a mut File,
+    signals: &'a Signals,
+}
+
+impl Write for UntilSignal<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.signals.received() {
+            Some(_) => Err(io::Error::other("stopped by a signal")),
+            None => self.out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn write(
