@@ -14,7 +14,8 @@
 //!
 //! Keys compare as bytes. A *time* there is 8 bytes, big-endian, with the sign bit flipped, so that it sorts as the number
 //! does. A *key* that something follows is escaped: `00` is written as `00 ff`, and `00 00` ends it; so keys sort as their
-//! bytes do, and none is the beginning of another. Headers are preceded by their length in 4 bytes, big-endian; timestamps in values are big-endian.
+//! bytes do, and none is the beginning of another. Headers are preceded by their length in 4 bytes, big-endian; timestamps
+//! in values are big-endian.
 
 use super::record::{Headers, Window};
 

@@ -2,8 +2,8 @@
 //!
 //! A table's row goes through [`Scope::update`], which forwards the change: at once, or, where the store has a cache, when the
 //! cache lets go of the row. Reads see what the cache holds, but where two tables are joined: there each side meets what the
-//! other has told of, so that the results are those of some order of updates. All other rows are written at once. Each write of a store
-//! that has a changelog goes out with it.
+//! other has told of, so that the results are those of some order of updates. All other rows are written at once. Each write
+//! of a store that has a changelog goes out with it.
 
 use super::cache::Cache;
 use super::encoding;

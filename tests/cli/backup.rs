@@ -95,7 +95,12 @@ fn what_comes_back_is_what_was_there() {
     assert!(other.consume(&["small", "-o", "2"]).ends_with("three\n"));
     other.runnel(["consume", "orders", "-g", "g"]).run();
     other.runnel(["log", "verify"]).stdout("").run();
-    other.runnel(["restore"]).args([&file]).fails(1).says("exists already");
+    other
+        .runnel(["restore"])
+        .args([&file])
+        .fails(1)
+        .says("exists already")
+        .says("-d names another directory");
 }
 
 #[test]

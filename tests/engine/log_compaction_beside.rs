@@ -19,6 +19,7 @@ use runnel::model::config::CleanupPolicy;
 use runnel::model::{Offset, TopicConfig};
 use runnel::record::{BatchBuilder, Compression, Decompressor, Headers, Record};
 use runnel::storage::Directory;
+use runnel::storage::sim::SimStorage;
 use tempfile::TempDir;
 
 const KEYS: i64 = 16;
@@ -250,4 +251,42 @@ fn threads_of_a_server_and_a_reader_beside_it() {
     server.open_to_append(0).expect("opens");
     let reader = open_to_read(directory(home.path()), &config());
     run([&server, &server, &server, &reader]);
+}
+
+/// What is appended once a compaction has begun is for the next: this one does not know which batches
+/// of it are the last of their producers.
+#[test]
+fn a_producer_that_writes_meanwhile_is_not_forgotten() {
+    let world = SimStorage::new();
+    lay_out(&world);
+    let config = TopicConfig { segment_bytes: 4000, ..TopicConfig::default() };
+    let log = open(Arc::new(world.process()), &config);
+    let append = |key: &str, value: &[u8], producer: Option<i64>| {
+        let mut builder = BatchBuilder::new(Compression::None, None);
+        let (key, value, headers) = (Some(key.as_bytes()), Some(value), Headers::NONE);
+        builder.push(&Record { offset: 0, timestamp: 1000, key, value, headers });
+        if let Some(id) = producer {
+            builder.with_producer(id, 0, 0, false);
+        }
+        log.append(builder.finish().expect("a record"), 1000).expect("appends");
+    };
+    // More keys than fit into the least map, so that there is a second round.
+    (0..1500).for_each(|number| append(&format!("key {number}"), b"", None));
+    let mut is_done = false;
+    let mut meanwhile = |_| {
+        if !std::mem::replace(&mut is_done, true) {
+            append("same", b"", Some(7));
+            (0..3).for_each(|_| append("same", &[0; 3000], None));
+        }
+        ControlFlow::Continue(())
+    };
+    let how = Compaction { map_bytes_max: 0, is_forced: true };
+    let end = log.compact(&how, 2000, &mut meanwhile).expect("compacts");
+    assert!(matches!(end, CompactionEnd::Done(done) if done.rounds > 1), "{end:?}");
+    let view = log.view().expect("a view");
+    let (mut cursor, mut found) = (Cursor::at(view.log_start()), 0);
+    while let Some(chunk) = log.read(&view, &mut cursor, 1 << 20).expect("reads") {
+        found += chunk.batches().filter(|batch| batch.producer_id() == 7).count();
+    }
+    assert_eq!(found, 1, "its batch");
 }

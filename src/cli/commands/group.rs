@@ -126,6 +126,12 @@ fn reading(context: &Context, group: &str) -> Result<Cluster, CommandError> {
     context.open_to_read()?.ok_or_else(|| no_such_group(group))
 }
 
+/// What a group has committed that there is.
+fn known<'c>(cluster: &'c Cluster, group: &str) -> Result<Commits<'c>, CommandError> {
+    let commits = cluster.commits(group)?;
+    if commits.is_known() { Ok(commits) } else { Err(no_such_group(group)) }
+}
+
 fn no_such_group(group: &str) -> CommandError {
     CommandError::failed(format!("no group named {group}"))
         .hint("`runnel group list` shows the groups there are")
@@ -181,10 +187,7 @@ fn find_topic(cluster: &Cluster, name: &str) -> Result<Option<TopicInfo>, Comman
 
 fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
     let cluster = reading(context, &args.group)?;
-    let commits = cluster.commits(&args.group)?;
-    if !commits.is_known() {
-        return Err(no_such_group(&args.group));
-    }
+    let commits = known(&cluster, &args.group)?;
     let standings = standings(&cluster, &commits)?;
     let mut out = String::new();
     if args.json {
@@ -203,10 +206,7 @@ fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
 
 fn lag(context: &Context, args: &LagArgs) -> Outcome {
     let cluster = reading(context, &args.group)?;
-    let commits = cluster.commits(&args.group)?;
-    if !commits.is_known() {
-        return Err(no_such_group(&args.group));
-    }
+    let commits = known(&cluster, &args.group)?;
     let standings = standings(&cluster, &commits)?;
     let mut out = String::new();
     if args.json {
@@ -217,6 +217,7 @@ fn lag(context: &Context, args: &LagArgs) -> Outcome {
         table::write_standings(&mut out, &standings, false, context.colored_stdout);
     }
     print(out)?;
+    // Neither is ever negative.
     let is_over = |value: i64, max: Option<u64>| max.is_some_and(|max| value.unsigned_abs() > max);
     let too_far = standings
         .iter()
@@ -228,10 +229,7 @@ fn lag(context: &Context, args: &LagArgs) -> Outcome {
 fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
     let group = &args.group;
     let cluster = reading(context, group)?;
-    let commits = cluster.commits(group)?;
-    if !commits.is_known() {
-        return Err(no_such_group(group));
-    }
+    let commits = known(&cluster, group)?;
     let (mut out, mut count) = (String::new(), 0);
     for (topic, committed) in commits.by_topic() {
         for (partition, CommittedOffset { offset, .. }) in committed {

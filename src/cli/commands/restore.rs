@@ -15,7 +15,7 @@ use crate::cli::progress::{Progress, Unit};
 use crate::cli::sink::print;
 use crate::cli::terminal::counted;
 use crate::cli::timestamp::write_rfc3339_ms;
-use crate::cluster::{BackupContents, Restoring};
+use crate::cluster::{BackupContents, Error, Restoring};
 use crate::model::TopicName;
 use crate::storage;
 
@@ -71,7 +71,8 @@ fn with(
         return Ok(Status::Done);
     }
     let cluster = context.open_alone()?;
-    let contents = cluster.restore(input, Restoring { only: topics, name }, &mut told)?;
+    let restored = cluster.restore(input, Restoring { only: topics, name }, &mut told);
+    let contents = restored.map_err(refused)?;
     if context.verbose || std::io::stderr().is_terminal() {
         let restored = match topics {
             [] => contents.head.topics.len(),
@@ -80,6 +81,17 @@ fn with(
         context.inform("restored", &counted(restored as i64, "topic"));
     }
     Ok(Status::Done)
+}
+
+fn refused(error: Error) -> CommandError {
+    let is_taken = matches!(error, Error::TopicExists(_));
+    let error = CommandError::from(error);
+    match is_taken {
+        true => {
+            error.hint("nothing was restored; -d names another directory, --topic other topics")
+        }
+        false => error,
+    }
 }
 
 fn text(contents: &BackupContents) -> String {

@@ -120,7 +120,7 @@ impl Rebuild<'_> {
         let file = self.open(base)?;
         self.aborted.clear();
         let mut scanner = Scanner::new(&*file, 0, file.metadata()?.len, Check::Crc);
-        // What is damaged still ends the walk: nothing that follows it can be vouched for.
+        // What is damaged still ends it: nothing that follows in the segment can be vouched for.
         while let Some(Found::Batch { batch, .. }) = scanner.next()? {
             self.batch(&batch)?;
         }

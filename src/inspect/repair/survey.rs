@@ -14,7 +14,7 @@ use super::super::segment::check_records;
 use crate::log::epochs::{EpochEntry, LeaderEpochs};
 use crate::log::{Fault, Place, Result, index, list_segments, names};
 use crate::model::{Offset, limits};
-use crate::record::Decompressor;
+use crate::record::{Batch, Decompressor};
 use crate::storage::{File, Open};
 
 /// Bytes that go.
@@ -93,6 +93,23 @@ struct Candidate {
 }
 
 impl Candidate {
+    fn of(position: u64, bytes: u64, batch: &Batch<'_>) -> Self {
+        Self {
+            position,
+            bytes,
+            base_offset: batch.base_offset(),
+            last_delta: i64::from(batch.last_offset_delta()),
+            leader_epoch: batch.leader_epoch(),
+            timestamp: batch.max_timestamp(),
+        }
+    }
+
+    /// What only says with which offset the next segment begins.
+    const fn of_segment(position: u64, base_offset: Offset) -> Self {
+        let (leader_epoch, timestamp) = (-1, -1);
+        Self { position, bytes: 0, base_offset, last_delta: 0, leader_epoch, timestamp }
+    }
+
     fn next_from(&self, base: Offset) -> Offset {
         base + self.last_delta + 1
     }
@@ -157,14 +174,7 @@ impl Survey {
         while let Some(step) = walk.next()? {
             match step {
                 Step::Batch { position, bytes, batch, is_whole } => {
-                    let candidate = Candidate {
-                        position,
-                        bytes,
-                        base_offset: batch.base_offset(),
-                        last_delta: i64::from(batch.last_offset_delta()),
-                        leader_epoch: batch.leader_epoch(),
-                        timestamp: batch.max_timestamp(),
-                    };
+                    let candidate = Candidate::of(position, bytes, &batch);
                     let broken = match is_whole {
                         true => check_records(&batch, self.schema, &mut self.scratch),
                         false => None,
@@ -188,38 +198,42 @@ impl Survey {
                 }
                 // The batch before it waits on: what follows the damage tells of it too.
                 Step::Fault { position, fault } => {
-                    match walk.search(self.end, base, &mut |_| {})? {
-                        Search::Found(next) => {
-                            of.cut(position..next, Problem::Broken { fault, next });
-                            walk.go_on_at(next);
-                        }
-                        found => {
-                            let (bytes, range) = (len - position, position..len);
-                            let is_torn = next_base.is_none()
-                                && found == Search::Nothing
-                                && (walk.rest_is_zero()?
-                                    || fault == Fault::Incomplete
-                                        && walk.can_be_front(self.end, base)?);
-                            let why = Problem::BrokenToTheEnd { fault, bytes };
-                            of.cuts.push(Cut { range, why, is_torn });
-                            break;
-                        }
+                    let is_last = next_base.is_none();
+                    match self.cut_out(&mut walk, &mut of, (position, fault), is_last)? {
+                        Some(next) => walk.go_on_at(next),
+                        None => break,
                     }
                 }
             }
         }
-        let after = next_base.map(|base_offset| Candidate {
-            position: len,
-            bytes: 0,
-            base_offset,
-            last_delta: 0,
-            leader_epoch: -1,
-            timestamp: -1,
-        });
+        let after = next_base.map(|base| Candidate::of_segment(len, base));
         self.settle(&mut of, waiting, after.as_ref());
         of.merge_cuts();
         (of.end, of.last_epoch, of.last_timestamp) = (self.end, self.epoch, self.timestamp);
         Ok(of)
+    }
+
+    /// Cuts from a fault to the next batch; gives where that is, if there is one.
+    fn cut_out(
+        &self,
+        walk: &mut BatchWalk<'_>,
+        of: &mut Surveyed,
+        (position, fault): (u64, Fault),
+        is_last: bool,
+    ) -> Result<Option<u64>> {
+        let found = walk.search(self.end, of.base, &mut |_| {})?;
+        if let Search::Found(next) = found {
+            of.cut(position..next, Problem::Broken { fault, next });
+            return Ok(Some(next));
+        }
+        let is_torn = is_last
+            && found == Search::Nothing
+            && (walk.rest_is_zero()?
+                || fault == Fault::Incomplete && walk.can_be_front(self.end, of.base)?);
+        let (bytes, range) = (of.len - position, position..of.len);
+        let why = Problem::BrokenToTheEnd { fault, bytes };
+        of.cuts.push(Cut { range, why, is_torn });
+        Ok(None)
     }
 
     /// Decides on a batch by what stands before and after it.

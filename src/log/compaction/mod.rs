@@ -123,6 +123,14 @@ impl From<Error> for Ended {
 /// What a part of a compaction gives.
 type Step<T> = std::result::Result<T, Ended>;
 
+/// The log as it was when a compaction began.
+struct Begun {
+    /// Where the active segment began. What is finished since is for the next compaction.
+    end: Offset,
+    /// The last batch of each producer, which keeps its header.
+    last_of_producers: HashMap<i64, LastOfProducer>,
+}
+
 /// A round that went to its end.
 struct Round {
     compacted: Compacted,
@@ -153,10 +161,10 @@ impl PartitionLog {
         let Some(_one_at_a_time) = locked else {
             return Ok(CompactionEnd::Busy);
         };
-        let last_of_producers = self.prepare_compaction(how, now_ms)?;
+        let begun = self.begin_compaction(how, now_ms)?;
         let mut done: Option<Compacted> = None;
         loop {
-            match self.round(owned, how, &last_of_producers, now_ms, progress) {
+            match self.round(owned, how, &begun, now_ms, progress) {
                 Ok(Round { compacted, is_partial }) => {
                     let all = done.map_or(compacted, |before| before.then(compacted));
                     if !is_partial {
@@ -173,13 +181,9 @@ impl PartitionLog {
         }
     }
 
-    /// Makes whole what an earlier compaction left half way, begins a new segment if that is wanted,
-    /// and gives the last batch of each producer.
-    fn prepare_compaction(
-        &self,
-        how: &Compaction,
-        now_ms: i64,
-    ) -> Result<HashMap<i64, LastOfProducer>> {
+    /// Makes whole what an earlier compaction left half way, and begins a new segment if that is
+    /// wanted.
+    fn begin_compaction(&self, how: &Compaction, now_ms: i64) -> Result<Begun> {
         let config = self.config();
         self.with_writer(now_ms, |place, owned, writer| {
             let interval = bytes_of(config.index_interval_bytes);
@@ -189,8 +193,9 @@ impl PartitionLog {
             if how.is_forced && writer.state.end_position > 0 {
                 writer.roll(place, owned, &config, now_ms)?;
             }
+            let end = Offset(writer.state.active_base);
             if !writer.state.has_producers {
-                return Ok(HashMap::new());
+                return Ok(Begun { end, last_of_producers: HashMap::new() });
             }
             let producers = writer.producers(place, now_ms)?;
             let last_of = |(id, producer): (i64, &super::producers::Producer)| {
@@ -200,7 +205,8 @@ impl PartitionLog {
                 };
                 (id, last)
             };
-            Ok(producers.entries().into_iter().map(last_of).collect())
+            let last_of_producers = producers.entries().into_iter().map(last_of).collect();
+            Ok(Begun { end, last_of_producers })
         })
     }
 
@@ -209,16 +215,16 @@ impl PartitionLog {
         &self,
         owned: &Owned,
         how: &Compaction,
-        last_of_producers: &HashMap<i64, LastOfProducer>,
+        begun: &Begun,
         now_ms: i64,
         progress: Progress<'_>,
     ) -> Step<Round> {
         let (place, config, view) = (self.place(), self.config(), self.view()?);
         let dirtiness = self.dirtiness_of(&view, now_ms)?;
-        if dirtiness.dirty_bytes == 0 {
+        let (from, bound) = (dirtiness.first_dirty, dirtiness.first_uncleanable.min(begun.end));
+        if dirtiness.dirty_bytes == 0 || from >= bound {
             return Err(Ended::Early(CompactionEnd::NotDue));
         }
-        let (from, bound) = (dirtiness.first_dirty, dirtiness.first_uncleanable);
         let mut sources = sources_of(place, &view, bound)?;
         let mut map = OffsetMap::new(how.map_bytes_max);
         let aborted = Transactions::new(self.aborted_transactions(&view, from, bound)?);
@@ -234,7 +240,8 @@ impl PartitionLog {
         sources.retain(|source| source.base < end);
         let first = sources.first().map_or(end, |source| source.base);
         let aborted = Transactions::new(self.aborted_transactions(&view, first, bound)?);
-        let mut filter = RecordFilter::new(&map, &config, aborted, last_of_producers, now_ms);
+        let mut filter =
+            RecordFilter::new(&map, &config, aborted, &begun.last_of_producers, now_ms);
         let mut compacted = Compacted { rounds: 1, ..Compacted::default() };
         let mut rest = &sources[..];
         while !rest.is_empty() {

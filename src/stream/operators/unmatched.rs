@@ -1,7 +1,7 @@
 //! Records of a left or outer join of streams that have found no partner yet. They come out alone, with their own time and
 //! headers, when none can come any more. Rows: those records, by time; of one time the right side's first.
-//! Source: Kafka Streams' `KStreamKStreamJoin`, KAFKA-10847. Differs: it gives such a record the headers of the one that moved the
-//! clock.
+//! Source: Kafka Streams' `KStreamKStreamJoin`, KAFKA-10847. Differs: it gives such a record the headers of the one that
+//! moved the clock.
 
 use std::ops::ControlFlow;
 

@@ -2,8 +2,8 @@
 //! each key and window, indexed by the window's end.
 //!
 //! The clock counts the records that have a key and a value. A window takes records until it is closed; its row stays as
-//! long as its retention says, and goes then or, where a cache is in front, at the next commit, found by the index. Final results go out when the clock closes their windows,
-//! in the order of ends, starts, keys.
+//! long as its retention says, and goes then or, where a cache is in front, at the next commit, found by the index. Final
+//! results go out when the clock closes their windows, in the order of ends, starts, keys.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
