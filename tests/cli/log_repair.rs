@@ -86,6 +86,23 @@ fn a_missing_segment_and_a_lost_end() {
     assert_eq!(last, "1600 next\n", "no offset is given away twice");
 }
 
+/// A number that no log comes to: no repair makes so many segments, and none says that all is well.
+#[test]
+fn a_checkpoint_that_can_not_be_true() {
+    let (world, all) = world();
+    let checkpoint = world.dir().join("log/recovery-point-offset-checkpoint");
+    fs::write(&checkpoint, "0\n1\nt 0 4611686018427387904\n").expect("writes");
+    fs::remove_dir_all(world.dir().join("run")).expect("is a cache");
+    for args in [&["log", "repair", "t"][..], &["log", "repair", "t", "--yes"]] {
+        let said = world.runnel(args).status(5).run();
+        assert!(said.text().starts_with("stays: "), "{said}");
+    }
+    assert_eq!(world.runnel(["consume", "t"]).status(5).run().text(), all);
+    fs::write(&checkpoint, "0\n0\n").expect("writes");
+    world.produce(&["t"], "goes on\n");
+    world.runnel(["log", "verify"]).stdout("").run();
+}
+
 #[test]
 fn a_directory_that_is_gone() {
     let (world, _) = world();

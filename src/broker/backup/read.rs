@@ -9,6 +9,7 @@ use super::frame::{FrameKind, FrameReader};
 use super::write::count;
 use super::{BackupHead, Commit, PartitionCounts, PartitionHead, Trailer};
 use crate::broker::error::Result;
+use crate::model::limits::GROUP_STRING_BYTES_MAX;
 use crate::model::{Offset, TopicPartition};
 use crate::record::{Batch, Frame};
 
@@ -208,6 +209,11 @@ impl Reading<'_> {
         let commits: Vec<Commit> = json(content).ok_or_else(|| wrong("no commits"))?;
         self.contents.commits += commits.len() as u64;
         for commit in &commits {
+            let strings = [&commit.group, &commit.metadata];
+            let is_long = strings.iter().any(|text| text.len() > GROUP_STRING_BYTES_MAX);
+            if is_long || commit.offset < 0 || commit.partition < 0 {
+                return Err(wrong("a commit that can't be one"));
+            }
             if !self.contents.groups.contains(&commit.group) {
                 self.contents.groups.insert(commit.group.clone());
             }

@@ -121,8 +121,11 @@ impl Transactions {
     /// Forgets the markers that are durable by now.
     pub(super) fn forget_synced(&self, next: &mut Transaction) {
         next.unsynced.retain(|marker| {
-            let log = self.log_of(&marker.topic, marker.partition);
-            log.and_then(|log| log.view().ok()).is_some_and(|view| view.synced().0 <= marker.offset)
+            let Some(log) = self.log_of(&marker.topic, marker.partition) else { return false };
+            match log.view() {
+                Ok(view) => view.synced().0 <= marker.offset,
+                Err(error) => !matches!(error, log::Error::Gone),
+            }
         });
     }
 

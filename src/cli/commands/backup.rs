@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
         // A file that is not whole does not stay.
         let signals = Signals::listen().map_err(CommandError::failed)?;
         match to_file(context, &cluster, &topics, &args.file, &signals) {
-            Err(error) => return signals.received().map_or(Err(error), Ok),
+            Err(error) => return signals.received().ok_or(error),
             Ok(done) => done,
         }
     };

@@ -99,6 +99,10 @@ pub fn plan_repair(log: &PartitionLog, options: &RepairOptions) -> Result<Repair
         let path = place.storage.display(&in_log_dir(place, CLEAN_SHUTDOWN));
         plan.steps.push(Step::ForgetCleanShutdown { path });
     }
+    if plan.steps.is_empty() && plan.beyond.is_empty() {
+        let is_damage = |finding: &Finding| finding.severity == Severity::Damage;
+        plan.beyond = report.findings.into_iter().filter(is_damage).collect();
+    }
     Ok(plan)
 }
 

@@ -51,6 +51,9 @@ impl Change {
     }
 }
 
+/// Offsets of a gap that is filled: a segment takes 2^31 of them.
+const GAP_OFFSETS_MAX: i64 = 1 << 38;
+
 /// Plans it, by what the files hold.
 pub(super) fn plan(log: &PartitionLog, options: &RepairOptions) -> Result<SegmentsPlan> {
     let place = log.place();
@@ -119,7 +122,12 @@ impl Gap {
 }
 
 impl SegmentsPlan {
+    /// Plans to fill a gap. One so wide is no loss but a wrong number in a name or a checkpoint: it stays,
+    /// and stays a finding.
     fn fill(&mut self, gap: Gap) {
+        if gap.to - gap.from > GAP_OFFSETS_MAX {
+            return;
+        }
         self.steps.push(Step::Fill { from: gap.from, to: gap.to + -1 });
         self.gaps.push(gap);
     }

@@ -63,7 +63,7 @@ pub(super) fn write_headline(
         "{}  {}, {} behind",
         quoted(group),
         counted(standings.len() as i64, "partition"),
-        counted(behind().map(|behind| behind.lag).sum(), "record"),
+        counted(behind().fold(0, |sum: i64, behind| sum.saturating_add(behind.lag)), "record"),
     );
     if let Some(oldest) = behind().map(|behind| behind.lag_ms).max().filter(|ms| *ms > 0) {
         let _ = write!(out, ", {}", human_duration(oldest));
