@@ -190,7 +190,12 @@ impl Error {
     /// Whether this is damage found in a log.
     #[must_use]
     pub const fn is_corruption(&self) -> bool {
-        matches!(self, Self::Log { source: log::Error::Corrupt(_), .. } | Self::Backup { .. })
+        matches!(
+            self,
+            Self::Log { source: log::Error::Corrupt(_), .. }
+                | Self::Backup { .. }
+                | Self::Damaged { .. }
+        )
     }
 
     /// Whether this tells of a partition that was deleted meanwhile.

@@ -139,7 +139,7 @@ impl Context {
                         count => format!(" and {count} later segments"),
                     };
                     self.warn(&format!(
-                        "{partition} ended in {bytes} bytes that are no batch, as a crash of the machine leaves them; \
+                        "{partition}: the last {bytes} bytes begin with what is no batch, as a crash of the machine leaves it; \
                          cut off{later}, kept in {kept}"
                     ));
                 }

@@ -160,6 +160,10 @@ impl From<cluster::Error> for CommandError {
                     .to_owned(),
             ),
             E::Backup { .. } => Some("make another one, or take an older one".to_owned()),
+            E::Damaged { .. } => Some(
+                "put a good copy in its place; `runnel restore` makes topics of a backup"
+                    .to_owned(),
+            ),
             error if error.is_corruption() => {
                 Some("`runnel log verify` shows all that is damaged".to_owned())
             }

@@ -52,6 +52,7 @@ pub(super) enum SinkError {
 }
 
 impl Sink {
+    /// Standard output; a pipe is made larger where that may be.
     pub(super) fn stdout() -> Self {
         let stdout = io::stdout();
         let is_pipe = rustix::fs::fstat(&stdout)
@@ -60,6 +61,12 @@ impl Sink {
             // Over the limit of a user's pipes it stays as it is.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
         }
+        Self::as_it_is()
+    }
+
+    /// Standard output, with a pipe left as it is: what is in it when its reader dies is lost to who
+    /// has noted it as written.
+    pub(super) fn as_it_is() -> Self {
         Self { buffer: empty_buffer(), writer: None, given: 0, written: 0 }
     }
 

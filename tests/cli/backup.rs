@@ -246,6 +246,25 @@ fn a_backup_that_is_stopped_leaves_no_file() {
     assert!(stopped > 0, "it was faster each time");
 }
 
+/// What is no regular file is written to; a link stays one; and a topic that is named twice is there once.
+#[test]
+fn where_a_backup_goes() {
+    let world = World::new();
+    world.produce(&["t"], "a\nb\n");
+    let (file, link, pipe) = (world.path("file"), world.path("link"), world.path("pipe"));
+    fs::write(&file, "old").expect("writes");
+    std::os::unix::fs::symlink("file", &link).expect("links");
+    world.runnel(["backup"]).args([&link]).args(["t", "t"]).run();
+    assert!(fs::symlink_metadata(&link).expect("is there").is_symlink());
+    restored(&file, &[]);
+    world.command("mkfifo").args([&pipe]).run();
+    let script =
+        format!("cat '{}' > read & runnel backup '{}'; wait", pipe.display(), pipe.display());
+    world.command("bash").args(["-c", &script]).current_dir(&world.path("")).run();
+    assert_eq!(all(&restored(&world.path("read"), &[]), "t"), all(&world, "t"));
+    world.command("bash").args(["-c", "set -o pipefail; runnel backup - | true"]).stderr("").run();
+}
+
 /// A backup is of the moment when it began, whoever writes meanwhile; each partition of it is a whole.
 #[test]
 fn beside_writers_and_a_server() {

@@ -49,8 +49,9 @@ fn wrong_words() {
         let said = world.runnel(TRANSACTIONAL).args(["--acks", acks]).stdin("a\n").fails(2);
         said.says("error: --transactional-id stores with --acks all only");
     }
-    let said = world.runnel(["produce", "t", "--transactional-id", ""]).stdin("a\n").fails(1);
-    said.says("error: transactional id : it must have 1 to 32767 bytes");
+    let said = world.runnel(["produce", "t", "--transactional-id", ""]).stdin("a\n").fails(2);
+    said.says("a transactional id has 1 to 32767 bytes");
+    world.runnel(["consume", "t"]).fails(1).says("t");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! `runnel backup`: topics, configs and what groups have committed, in one file.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -34,7 +35,7 @@ pub(in crate::cli) struct BackupArgs {
 /// Runs it.
 pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
     let topics = args.topics.iter().map(|name| topic_name(name));
-    let topics = topics.collect::<Result<Vec<_>, _>>()?;
+    let topics: Vec<_> = topics.collect::<Result<BTreeSet<_>, _>>()?.into_iter().collect();
     if let Some(internal) = topics.iter().find(|name| name.is_internal()) {
         return Err(CommandError::usage(format!("{internal} is Kafka's own"))
             .hint("what groups have committed of a topic is in its backup"));
@@ -46,7 +47,17 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
             return Err(CommandError::usage("a backup is not for a terminal")
                 .hint("name a file, or send it on: runnel backup - | …"));
         }
-        write(context, &cluster, &topics, &mut stdout.lock(), "standard output")?
+        let mut out = UntilClosed { out: &mut stdout.lock(), is_closed: false };
+        match write(context, &cluster, &topics, &mut out, "standard output") {
+            // Whoever reads has gone away.
+            Err(_) if out.is_closed => return Ok(Status::Done),
+            done => done?,
+        }
+    } else if is_special(&args.file) {
+        let open = File::options().write(true).open(&args.file);
+        let name = args.file.display().to_string();
+        let failed = |source| CommandError::failed(storage::Error::new("open", &name, source));
+        write(context, &cluster, &topics, &mut open.map_err(failed)?, &name)?
     } else {
         // A file that is not whole does not stay.
         let signals = Signals::listen().map_err(CommandError::failed)?;
@@ -61,6 +72,11 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
     Ok(Status::Done)
 }
 
+/// Whether there is something under a name that is written to and not replaced: a pipe, a device.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
 /// Writes the file beside, makes it durable, and gives it its name.
 fn to_file(
     context: &Context,
@@ -72,6 +88,8 @@ fn to_file(
     let failed = |action| {
         move |source| CommandError::failed(storage::Error::new(action, path.display(), source))
     };
+    // What a link names is replaced, and not the link.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut beside = tempfile::Builder::new()
         .prefix(".runnel-backup-")
@@ -84,6 +102,26 @@ fn to_file(
     beside.persist(path).map_err(|error| failed("create")(error.error))?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("sync"))?;
     Ok(done)
+}
+
+/// Knows whether its reader has gone away.
+struct UntilClosed<'a> {
+    out: &'a mut dyn Write,
+    is_closed: bool,
+}
+
+impl Write for UntilClosed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.is_closed |= written.as_ref().is_err_and(|it| it.kind() == ErrorKind::BrokenPipe);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.is_closed |= flushed.as_ref().is_err_and(|it| it.kind() == ErrorKind::BrokenPipe);
+        flushed
+    }
 }
 
 /// Takes no more once a signal has come.

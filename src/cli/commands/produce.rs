@@ -31,6 +31,7 @@ use crate::cluster::{
     Acks, Cluster, Error, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
 };
 use crate::filter::Stack;
+use crate::model::limits::GROUP_STRING_BYTES_MAX;
 use crate::model::{Compression, TopicName};
 use crate::record::{Header, Headers, Record};
 use crate::serde::Serde;
@@ -141,7 +142,7 @@ pub(in crate::cli) struct ProduceArgs {
     #[arg(long, value_name = "ACKS", help_heading = "Sending", value_enum, default_value_t = AcksArg::All, hide_possible_values = true)]
     acks: AcksArg,
     /// The whole input or nothing, as one transaction; who has ID besides is fenced
-    #[arg(long, value_name = "ID", help_heading = "Sending")]
+    #[arg(long, value_name = "ID", help_heading = "Sending", value_parser = parse_transactional_id)]
     transactional_id: Option<String>,
     /// Fail if the topic is not there
     #[arg(long, help_heading = "Sending")]
@@ -182,6 +183,13 @@ fn parse_partition(text: &str) -> Result<i32, String> {
     text.parse().map_err(|_| {
         "here -p is the one partition to send to; a list of them is -p of `consume`".to_owned()
     })
+}
+
+fn parse_transactional_id(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=GROUP_STRING_BYTES_MAX => Ok(text.to_owned()),
+        _ => Err(format!("a transactional id has 1 to {GROUP_STRING_BYTES_MAX} bytes")),
+    }
 }
 
 fn parse_codec(text: &str) -> Result<Compression, String> {

@@ -36,7 +36,8 @@ impl<'p> Printer<'p> {
     pub(super) fn new(plan: &'p Plan, context: &'p Context, stack: Option<&'p Stack>) -> Self {
         let ended = (plan.count == Some(0)).then_some(Ended::Enough);
         let selection = Selection::new(plan, context, stack);
-        Self { plan, selection, sink: Sink::stdout(), printed: 0, ended }
+        let sink = if plan.keeps_progress() { Sink::as_it_is() } else { Sink::stdout() };
+        Self { plan, selection, sink, printed: 0, ended }
     }
 
     /// Prints a record if it is wanted.
