@@ -1,7 +1,8 @@
 //! `run/reserve`: blocks that are held so that a full disk can be emptied. What frees space writes
 //! first: a checkpoint, the catalog. Where that finds no room, the reserve is given up for it.
 //!
-//! Nothing depends on the file: without it a full disk says no. It is made where there is room for
+//! Nothing depends on the file: without it a topic can't be deleted on a full disk, and segments go
+//! one by one before the log start is noted. It is made where there is room for
 //! it, whenever a process comes to write and before space is freed. A lock is held from when it is
 //! given up until what it was given up for is done: no other takes the room for a new reserve.
 //!
