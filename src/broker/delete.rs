@@ -38,18 +38,7 @@ impl Broker {
     /// # Errors
     /// As the file system says; then all of them are there still.
     pub fn delete_topics(&self, names: &[TopicName]) -> Result<Deletions> {
-        let adopted: Vec<_> = names.iter().map(|name| self.topic_to_write(name)).collect();
-        let topics: Vec<Result<()>> = self.catalog.change(&self.home, |catalog| {
-            let delete = |(name, found): (&TopicName, Result<_>)| {
-                found?;
-                let topic =
-                    catalog.topics.remove(name).ok_or_else(|| Error::NoSuchTopic(name.clone()))?;
-                let (id, partitions) = (topic.id, topic.partitions);
-                catalog.deleting.push(DeletedTopic { name: name.clone(), id, partitions });
-                Ok(())
-            };
-            Ok(names.iter().zip(adopted).map(delete).collect())
-        })?;
+        let topics = self.home.with_room(|| self.forget_topics(names))?;
         let deleted: Vec<_> = names
             .iter()
             .zip(&topics)
@@ -61,6 +50,22 @@ impl Broker {
         // Who had found a topic before it went may have opened its log in between.
         self.retire(&deleted);
         Ok(Deletions { topics, files })
+    }
+
+    /// Takes topics out of the catalog: whether each was there.
+    fn forget_topics(&self, names: &[TopicName]) -> Result<Vec<Result<()>>> {
+        let adopted: Vec<_> = names.iter().map(|name| self.topic_to_write(name)).collect();
+        self.catalog.change(&self.home, |catalog| {
+            let delete = |(name, found): (&TopicName, Result<_>)| {
+                found?;
+                let topic =
+                    catalog.topics.remove(name).ok_or_else(|| Error::NoSuchTopic(name.clone()))?;
+                let (id, partitions) = (topic.id, topic.partitions);
+                catalog.deleting.push(DeletedTopic { name: name.clone(), id, partitions });
+                Ok(())
+            };
+            Ok(names.iter().zip(adopted).map(delete).collect())
+        })
     }
 
     /// Ends what this process does with the logs of deleted topics, and wakes who waits for them.
@@ -83,6 +88,10 @@ impl Broker {
         if self.catalog.read(&self.home)?.deleting.is_empty() {
             return Ok(());
         }
+        self.home.with_room(|| self.remove_deleted())
+    }
+
+    fn remove_deleted(&self) -> Result<()> {
         self.catalog.change(&self.home, |catalog| {
             for deleted in &catalog.deleting {
                 for partition in 0..deleted.partitions {

@@ -14,12 +14,23 @@ pub(super) fn path_of(process: u32) -> String {
     format!("{DIR}/{process}")
 }
 
-/// Says what a process does, in place of what it said before.
+/// Says what a process does, in place of what it said before. Where the disk is full it says nothing:
+/// that a process writes, its lock says.
 pub(super) fn write(storage: &dyn Storage, path: &str, command: &str) -> Result<()> {
-    let text = format!("{command}\n");
+    match write_text(storage, path, &format!("{command}\n")) {
+        Err(error) if error.is_full() => {
+            // One that is empty, or half of one, would name nobody.
+            let _ = storage.remove_file(path);
+            Ok(())
+        }
+        written => Ok(written?),
+    }
+}
+
+fn write_text(storage: &dyn Storage, path: &str, text: &str) -> storage::Result<()> {
     let file = storage.open(path, Open::Create)?;
     file.write_all_at(text.as_bytes(), 0)?;
-    Ok(file.set_len(text.len() as u64)?)
+    file.set_len(text.len() as u64)
 }
 
 /// What the processes say that are alive: `process 42: runnel produce orders`.

@@ -7,6 +7,7 @@
 //!   catalog.json    topics, their ids, partitions and configs
 //!   run/p/          control files of the partitions: a cache
 //!   run/holders/    a file for each process that writes: whom to name in a message
+//!   run/reserve     blocks that are given up where a full disk is to be emptied
 //!   cut/            what recovery cut off the end of a log, made when there is something
 //! ```
 
@@ -14,8 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{Error, Result};
-use super::holders;
 use super::meta::{self, MetaProperties};
+use super::{holders, reserve};
 use crate::model::{TopicPartition, Uuid};
 use crate::storage::{
     self, Directory, File, LockGuard, LockKind, LockRange, LockTable, Open, Storage, Wait,
@@ -35,6 +36,8 @@ const OWNER_LOCK: LockRange = LockRange::byte(0);
 pub(super) const CATALOG_LOCK: LockRange = LockRange::byte(1);
 /// Held while a checkpoint file of the log directory is replaced.
 pub(super) const CHECKPOINT_LOCK: LockRange = LockRange::byte(2);
+/// Held while the reserve is made, and from when it is given up until that has served.
+pub(super) const RESERVE_LOCK: LockRange = LockRange::byte(3);
 
 /// From here on, a range for each partition of `__transaction_state`: held during a step of the
 /// coordinator.
@@ -227,6 +230,7 @@ impl Writing {
         holders::forget_dead(storage);
         let holder = holders::path_of(std::process::id());
         holders::write(storage, &holder, command)?;
+        reserve::keep(storage, &locks);
         Ok(Self { locks, _owner: owner, _kafka_lock: kafka_lock, holder, was_clean })
     }
 }

@@ -28,6 +28,7 @@ mod meta;
 mod offsets;
 mod produce;
 mod producer_ids;
+mod reserve;
 mod retain;
 mod settings;
 mod topics;

@@ -40,8 +40,10 @@ impl Broker {
             return Ok(due);
         }
         let log = self.log(topic, partition)?;
-        let retained = log.retain(self.clock.now_ms());
-        retained.map_err(|error| Error::of_log("remove old segments of", &log, error))
+        self.home.with_room(|| {
+            let retained = log.retain(self.clock.now_ms());
+            retained.map_err(|error| Error::of_log("remove old segments of", &log, error))
+        })
     }
 
     /// Goes over the partitions of the catalog's topics, until `stop` says so. `each` is told of
@@ -115,8 +117,10 @@ impl Broker {
         self.home.require_write()?;
         self.require_deletable(topic)?;
         let log = self.log(topic, partition)?;
-        let start = log.delete_records(before, self.clock.now_ms());
-        start.map_err(|error| Error::of_log("delete records of", &log, error))
+        self.home.with_room(|| {
+            let start = log.delete_records(before, self.clock.now_ms());
+            start.map_err(|error| Error::of_log("delete records of", &log, error))
+        })
     }
 
     /// The log of a partition to be looked at once. A clean stop closes every log that is kept, so

@@ -4,7 +4,8 @@
 //! generation; only then are the segments removed that lie below it as a whole, oldest first. So a
 //! stop at any point leaves no hole, and what it leaves below the log start the next writer that
 //! opens the log removes. The log start may lie within a batch: the batch stays, and what is below
-//! is read no more. Where all is deleted the active segment is rolled away first. A reader of another
+//! is read no more. A disk that is too full for the checkpoint gets room by the oldest segments: the log
+//! begins, durably, with the first that is there, and the checkpoint follows. Where all is deleted the active segment is rolled away first. A reader of another
 //! process that comes to a segment that is gone finds the new log start in the next view.
 //!
 //! Source: Kafka's `UnifiedLog.maybeIncrementLogStartOffset` and `deleteLogStartOffsetBreachedSegments`.
@@ -55,7 +56,12 @@ impl Writer {
             Some(noted) if noted > start && noted.0 <= self.state.end_offset => {
                 self.raise_log_start(place, owned, noted)
             }
-            _ if start > Offset::ZERO => remove_below(place, start, self.active.base_offset),
+            noted if start > Offset::ZERO => {
+                remove_below(place, start, self.active.base_offset)?;
+                // A full disk had no room to note it, and the names may be gone for readers only.
+                let is_noted = noted.is_some_and(|noted| noted >= start);
+                if is_noted { Ok(()) } else { Ok(place.storage.sync_dir(&place.dir)?) }
+            }
             _ => Ok(()),
         }
     }
@@ -67,7 +73,7 @@ impl Writer {
         owned: &Owned,
         start: Offset,
     ) -> Result<()> {
-        place.store_log_start(owned, start)?;
+        self.note_log_start(place, owned, start)?;
         self.state.log_start_offset = start.0;
         self.state.generation += 1;
         self.publish()?;
@@ -77,6 +83,36 @@ impl Writer {
             epochs.write(storage, &place.dir)?;
         }
         remove_below(place, start, self.active.base_offset)
+    }
+
+    /// Notes a log start in the checkpoint. On a disk that has no room for that, segments go first that
+    /// lie below it, one by one, until there is.
+    fn note_log_start(&mut self, place: &Place, owned: &Owned, start: Offset) -> Result<()> {
+        loop {
+            match place.store_log_start(owned, start) {
+                Err(Error::Storage(full)) if full.is_full() => {
+                    if !self.drop_oldest(place, start)? {
+                        return Err(full.into());
+                    }
+                }
+                noted => return noted,
+            }
+        }
+    }
+
+    /// Removes the oldest segment, durably, if it lies below a new log start as a whole; false if it
+    /// does not. The log then begins with the one after it, whatever the checkpoint says.
+    fn drop_oldest(&mut self, place: &Place, start: Offset) -> Result<bool> {
+        let next = list_segments(&*place.storage, &place.dir)?.get(1).copied();
+        let Some(next) = next.filter(|next| *next <= start.min(self.active.base_offset)) else {
+            return Ok(false);
+        };
+        self.state.log_start_offset = self.state.log_start_offset.max(next.0);
+        self.state.generation += 1;
+        self.publish()?;
+        remove_below(place, next, self.active.base_offset)?;
+        place.storage.sync_dir(&place.dir)?;
+        Ok(true)
     }
 }
 

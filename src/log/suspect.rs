@@ -53,7 +53,10 @@ impl Writer {
         rewrite(log, position, end)?;
         log.sync_data()?;
         let bytes = end - position;
-        notices.push(Notice::Rewritten { partition: place.partition.clone(), bytes });
+        // Of a checkpoint that could not be written nothing was in doubt.
+        if bytes > 0 {
+            notices.push(Notice::Rewritten { partition: place.partition.clone(), bytes });
+        }
         self.state.suspect = false;
         self.state.recovery_point = self.state.end_offset;
         self.state.recovery_position = end;

@@ -70,6 +70,12 @@ impl Error {
         self.source.kind() == io::ErrorKind::InvalidData
     }
 
+    /// Whether the disk, or what of it the user may have, is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     /// Whether the place may not be written: no permission, or a read-only file system.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
