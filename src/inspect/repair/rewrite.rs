@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::kept::{Kept, copy_range};
-use super::survey::{Patch, Surveyed};
+use super::survey::{Patch, Restored, Surveyed};
 use crate::log::{Place, Result, names};
 use crate::model::Offset;
 use crate::record::{GapBatch, HEADER_BYTES, set_base_offset, set_leader_epoch};
@@ -42,9 +42,15 @@ pub(super) fn rewrite(place: &Place, of: &Surveyed, base: Offset) -> Result<()> 
     let file = storage.open(&old, Open::Read)?;
     write_new(place, base, |new| {
         let mut position = 0;
-        for range in kept_ranges(of) {
+        for (range, restored) in parts(of) {
             let start = position;
-            position = copy_range(&*file, range.clone(), new, position)?;
+            if !range.is_empty() {
+                position = copy_range(&*file, range.clone(), new, position)?;
+            }
+            if let Some(Restored { bytes, .. }) = restored {
+                new.write_all_at(bytes, position)?;
+                position += bytes.len() as u64;
+            }
             let patches = of.patches.iter().filter(|patch| range.contains(&patch.position));
             for patch in patches {
                 apply(new, start + patch.position - range.start, patch)?;
@@ -59,16 +65,15 @@ pub(super) fn rewrite(place: &Place, of: &Surveyed, base: Offset) -> Result<()> 
     Ok(storage.sync_dir(&place.dir)?)
 }
 
-/// What stays of a segment, in order.
-fn kept_ranges(of: &Surveyed) -> Vec<Range<u64>> {
-    let (mut ranges, mut position) = (Vec::new(), 0);
+/// What stays of a segment, in order, each part with the marker that is put behind it.
+fn parts(of: &Surveyed) -> Vec<(Range<u64>, Option<&Restored>)> {
+    let (mut parts, mut position) = (Vec::new(), 0);
     for cut in &of.cuts {
-        ranges.push(position..cut.range.start);
+        parts.push((position..cut.range.start, cut.restored.as_ref()));
         position = cut.range.end;
     }
-    ranges.push(position..of.len);
-    ranges.retain(|range| !range.is_empty());
-    ranges
+    parts.push((position..of.len, None));
+    parts
 }
 
 fn apply(file: &dyn File, position: u64, patch: &Patch) -> storage::Result<()> {
