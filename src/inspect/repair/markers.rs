@@ -5,6 +5,7 @@
 //! alone, and the segment's `.txnindex`, where that agrees with all other markers of the segment.
 //! Where neither does, nothing is guessed.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::super::batches::{BatchWalk, Step};
@@ -40,6 +41,7 @@ pub(super) fn put_back(place: &Place, surveyed: &mut [Surveyed]) -> Result<Vec<F
         last_epoch: -1,
         last_timestamp: -1,
         aborted: Vec::new(),
+        with_records: HashSet::new(),
         unknown: Vec::new(),
     };
     for number in 0..surveyed.len() {
@@ -80,6 +82,8 @@ struct Search<'p> {
     last_timestamp: i64,
     /// Aborted transactions whose markers stand in the segment, and whether their beginning was met.
     aborted: Vec<(AbortedTransaction, bool)>,
+    /// Producers whose transaction is open and has records.
+    with_records: HashSet<i64>,
     unknown: Vec<Finding>,
 }
 
@@ -119,7 +123,10 @@ impl Search<'_> {
                 Some(Step::Old { .. }) => continue,
                 Some(Step::Fault { .. }) | None => return Ok(()),
             };
-            if let Some(first) = self.producers.outlived(&batch) {
+            // Without records compaction may have taken the marker out.
+            if let Some(first) = self.producers.outlived(&batch)
+                && self.with_records.remove(&batch.producer_id())
+            {
                 self.tell_unknown(batch.producer_id(), first);
             }
             self.batch(&batch);
@@ -130,8 +137,15 @@ impl Search<'_> {
         self.end = self.end.max(batch.next_offset());
         self.last_epoch = self.last_epoch.max(batch.leader_epoch());
         self.last_timestamp = batch.max_timestamp();
-        let ended = self.producers.follow(batch).filter(|ended| !ended.is_committed);
-        self.aborted.extend(ended.map(|ended| (ended.entry, ended.was_begun)));
+        let id = batch.producer_id();
+        let ended = self.producers.follow(batch);
+        if ended.is_some() {
+            self.with_records.remove(&id);
+        } else if id >= 0 && batch.attributes().is_transactional() && batch.records_count() > 0 {
+            self.with_records.insert(id);
+        }
+        let aborted = ended.filter(|ended| !ended.is_committed);
+        self.aborted.extend(aborted.map(|ended| (ended.entry, ended.was_begun)));
     }
 
     /// Looks at what is to be cut out. Gives the transaction whose outcome only the index told.

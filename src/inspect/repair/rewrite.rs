@@ -22,6 +22,12 @@ const PATCHED_BYTES: usize = 16;
 pub(super) fn keep(place: &Place, of: &Surveyed, kept: &mut Kept) -> Result<()> {
     let name = names::segment_file(of.base, names::LOG);
     let file = place.storage.open(&place.path_of(&name), Open::Read)?;
+    if of.cuts.iter().any(|cut| cut.restored.is_some()) {
+        // It may be all that tells how a transaction ended, and is gone before the segment is new.
+        let index = names::segment_file(of.base, names::TXN_INDEX);
+        let opened = storage::found(place.storage.open(&place.path_of(&index), Open::Read))?;
+        opened.map_or(Ok(()), |opened| kept.keep(&*opened, &index, None))?;
+    }
     if of.cuts.len() > PARTS_MAX || of.first.is_none() {
         return kept.keep(&*file, &name, None);
     }
