@@ -190,6 +190,17 @@ pub enum Problem {
         /// Where the marker should be.
         marker: Offset,
     },
+    /// A transaction that has ended, since its producer went on under another epoch.
+    #[error(
+        "the marker of the transaction of producer {producer_id} that begins at offset {first_offset} \
+         is lost, and nothing tells how it ended"
+    )]
+    UnknownEnd {
+        /// Whose it is.
+        producer_id: i64,
+        /// Where it begins.
+        first_offset: Offset,
+    },
     /// An abort marker that `.txnindex` has no entry of: aborted records would be read.
     #[error(
         "it has no entry of the transaction of producer {producer_id} that was aborted at offset {marker}"

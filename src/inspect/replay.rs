@@ -114,6 +114,14 @@ impl<'p> Replay<'p> {
         self.end = self.end.max(batch.next_offset());
         self.epoch(batch, findings);
         let (id, attributes) = (batch.producer_id(), batch.attributes());
+        // Without records compaction may have taken the marker out.
+        if let Some(first_offset) = self.producers.outlived(batch)
+            && self.with_records.remove(&id)
+        {
+            let path = self.place.storage.display(&self.place.dir);
+            let what = Problem::UnknownEnd { producer_id: id, first_offset };
+            findings.whole(&path, Severity::Damage, what);
+        }
         if let Some(ended) = self.producers.follow(batch) {
             let has_records = self.with_records.remove(&id);
             if !ended.is_committed {

@@ -27,6 +27,9 @@ impl ProducerReplay {
     /// Takes note of the next batch. A control batch whose marker can't be read ends nothing.
     pub fn follow(&mut self, batch: &Batch<'_>) -> Option<EndedTransaction> {
         let sent = SentBatch::of(batch)?;
+        if self.outlived(batch).is_some() {
+            self.0.end_unseen(sent.producer_id);
+        }
         let marker = EndTransactionMarker::of(batch).unwrap_or_default();
         let open = self.0.get(sent.producer_id);
         let start = open.and_then(|producer| producer.transaction_start);
@@ -40,6 +43,15 @@ impl ProducerReplay {
         };
         let is_committed = marker.outcome == Outcome::Commit;
         Some(EndedTransaction { is_committed, entry, was_begun: start.is_some() })
+    }
+
+    /// Where a transaction begins whose producer goes on with this batch under a higher epoch: it has
+    /// ended, and its marker was not met.
+    #[must_use]
+    pub fn outlived(&self, batch: &Batch<'_>) -> Option<Offset> {
+        let sent = SentBatch::of(batch).filter(|sent| !sent.is_control)?;
+        let producer = self.0.get(sent.producer_id)?;
+        producer.transaction_start.filter(|_| producer.epoch < sent.producer_epoch)
     }
 
     /// A producer, as a snapshot has it.

@@ -288,6 +288,14 @@ impl Producers {
         None
     }
 
+    /// Ends the transaction of a producer whose marker is not there.
+    pub(super) fn end_unseen(&mut self, producer_id: i64) {
+        let start = self.by_id.get_mut(&producer_id).and_then(|it| it.transaction_start.take());
+        if let Some(start) = start {
+            self.open.remove(&(start, producer_id));
+        }
+    }
+
     /// Remembers a batch of before the snapshot that these are of, which has only the last of each.
     /// They come in order.
     pub(super) fn recall(&mut self, sent: &SentBatch, base_offset: Offset) {

@@ -165,3 +165,109 @@ fn refused_while_somebody_else_has_it() {
     drop(kafka);
     world.runnel(["log", "repair", "--yes"]).args([&clean]).stdout("").run();
 }
+
+/// Sends lines in a transaction of the id `x`, which an interrupt aborts.
+fn abort(world: &World, lines: &str) {
+    let mut producer = world.runnel(["produce", "n", "--transactional-id", "x"]).spawn();
+    producer.feed(lines.as_bytes());
+    let last = lines.lines().last().expect("a line");
+    let all = ["consume", "n", "--isolation", "read-uncommitted"];
+    while !world.runnel(all).run().text().ends_with(&format!("{last}\n")) {}
+    producer.signal(rustix::process::Signal::INT);
+    producer.wait_for_end();
+}
+
+fn commit(world: &World, lines: &str) {
+    world.produce(&["n", "--transactional-id", "x"], lines);
+}
+
+/// Writes over bytes of the first marker, counted from where its batch begins.
+fn damage_first_marker(world: &World, at: &[usize]) {
+    let dump = world.runnel(["log", "dump", "n", "--batches"]).run().text();
+    let line = dump.lines().find(|line| line.contains("control")).expect("a marker");
+    let (_, position) = line.split_once("position=").expect("a position");
+    let position: usize = position.split_whitespace().next().expect("it").parse().expect("number");
+    let log = world.partition("n", 0).join("00000000000000000000.log");
+    let mut bytes = fs::read(&log).expect("readable");
+    at.iter().for_each(|at| bytes[position + at] ^= 0xff);
+    fs::write(log, bytes).expect("written");
+}
+
+/// What ends a transaction that was aborted, then one that was committed; by its crc, and where
+/// that is gone too by the index.
+const OF_A_MARKER: [&[usize]; 4] = [&[65], &[17], &[70, 72], &[17, 65]];
+
+#[test]
+fn a_lost_abort_marker_shows_nothing() {
+    for damaged in OF_A_MARKER {
+        let world = World::new();
+        world.topic("n", 1, &[]);
+        abort(&world, "BAD\n");
+        world.produce(&["n"], "plain\n");
+        commit(&world, "GOOD\n");
+        let before = world.consume(&["n"]);
+        assert_eq!(before, "plain\nGOOD\n");
+        damage_first_marker(&world, damaged);
+        let done = world.runnel(["log", "repair", "n", "--yes"]).run().text();
+        assert!(done.contains("put the marker at offset 1 back"), "{done}");
+        assert!(done.contains("it aborts the transaction"), "{done}");
+        assert_eq!(world.consume(&["n"]), before, "{damaged:?}");
+        world.runnel(["log", "verify"]).stdout("").run();
+    }
+}
+
+#[test]
+fn a_lost_commit_marker_hides_nothing() {
+    for damaged in OF_A_MARKER {
+        let world = World::new();
+        world.produce(&["n"], "plain0\n");
+        commit(&world, "C1\nC2\nC3\n");
+        world.produce(&["n"], "plain1\n");
+        abort(&world, "BAD\n");
+        world.produce(&["n"], "plain2\n");
+        let before = world.consume(&["n"]);
+        assert_eq!(before, "plain0\nC1\nC2\nC3\nplain1\nplain2\n");
+        damage_first_marker(&world, damaged);
+        world.runnel(["log", "repair", "n", "--yes"]).run();
+        assert_eq!(world.consume(&["n"]), before, "{damaged:?}");
+        world.runnel(["log", "verify"]).stdout("").run();
+    }
+}
+
+/// Nothing follows of its producer, so that without it the transaction would be open.
+#[test]
+fn the_last_marker_is_put_back() {
+    for rest in ["", "plain\n"] {
+        let world = World::new();
+        commit(&world, "GOOD\n");
+        if !rest.is_empty() {
+            world.produce(&["n"], rest);
+        }
+        damage_first_marker(&world, &[65]);
+        world.runnel(["log", "repair", "n", "--yes"]).run();
+        assert_eq!(world.consume(&["n"]), format!("GOOD\n{rest}"));
+        world.runnel(["log", "verify"]).stdout("").run();
+        commit(&world, "next\n");
+        assert_eq!(world.consume(&["n"]), format!("GOOD\n{rest}next\n"));
+    }
+}
+
+/// Neither the crc nor an index tells: the log stays as it is, and repair says so.
+#[test]
+fn an_outcome_is_not_guessed() {
+    // The second has no header that can be read: only the next epoch tells that there was an end.
+    for damaged in [&[17, 65][..], &[17, 22, 43, 65]] {
+        let world = World::new();
+        world.topic("n", 1, &[]);
+        abort(&world, "BAD\n");
+        world.produce(&["n"], "plain\n");
+        commit(&world, "GOOD\n");
+        damage_first_marker(&world, damaged);
+        fs::remove_file(world.partition("n", 0).join("00000000000000000000.txnindex")).expect("is");
+        let before = fingerprint(&world.dir().join("log/n-0"));
+        let said = world.runnel(["log", "repair", "n", "--yes"]).status(5).run().text();
+        assert!(said.contains("stays: ") && said.contains("nothing tells how it ended"), "{said}");
+        assert!(!said.contains("done: "), "{said}");
+        assert!(fingerprint(&world.dir().join("log/n-0")) == before, "nothing is changed");
+    }
+}

@@ -12,6 +12,7 @@
 
 mod checkpoints;
 mod kept;
+mod markers;
 mod plan;
 mod rebuild;
 mod rewrite;
@@ -84,6 +85,13 @@ pub fn plan_repair(log: &PartitionLog, options: &RepairOptions) -> Result<Repair
         plan.steps.push(Step::FinishReplacements);
     }
     let segments = plan::plan(log, options)?;
+    if !segments.unknown.is_empty() {
+        // What would be made anew would say of them what nobody knows.
+        let is_told = |finding: &Finding| report.findings.contains(finding);
+        let unknown = segments.unknown.into_iter().filter(|finding| !is_told(finding));
+        let damage = report.findings.iter().filter(|it| it.severity == Severity::Damage).cloned();
+        return Ok(RepairPlan { steps: Vec::new(), beyond: damage.chain(unknown).collect() });
+    }
     plan.steps.extend(segments.steps.iter().cloned());
     let rewritten = wanted_of(&segments);
     let mut wanted = rewritten.clone();
@@ -123,6 +131,10 @@ pub fn repair(log: &PartitionLog, options: &RepairOptions) -> Result<Repaired> {
         finish_replacements(storage, &place.dir, interval)?;
     }
     let segments = plan::plan(log, options)?;
+    if !segments.unknown.is_empty() {
+        let report = verify_partition(log, &mut |_| {})?;
+        return Ok(Repaired { report, also: Vec::new(), kept: None });
+    }
     // Whatever it says is to be found out anew; what was durable by it is in the plan.
     if let Some(control) = &place.control {
         storage::found(storage.remove_file(control))?;

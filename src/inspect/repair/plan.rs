@@ -1,10 +1,12 @@
 //! What is to become of the segments of a log.
 
+use super::super::finding::Finding;
 use super::RepairOptions;
 use super::kept::Kept;
+use super::markers;
 use super::rewrite::{self, Gap};
 use super::step::Step;
-use super::survey::{Surveyed, survey};
+use super::survey::{Restored, Surveyed, survey};
 use crate::log::epochs::LeaderEpochs;
 use crate::log::{PartitionLog, Place, Result, checkpoint, names};
 use crate::model::Offset;
@@ -20,6 +22,8 @@ pub(super) struct SegmentsPlan {
     /// The leader epochs that there are to be, where one is to begin.
     epochs: Option<LeaderEpochs>,
     pub(super) steps: Vec<Step>,
+    /// Transactions of which nothing tells how they ended: the log is left as it is.
+    pub(super) unknown: Vec<Finding>,
 }
 
 /// What is to become of one segment.
@@ -63,6 +67,7 @@ pub(super) fn plan(log: &PartitionLog, options: &RepairOptions) -> Result<Segmen
         make_at: None,
         epochs: None,
         steps: Vec::new(),
+        unknown: Vec::new(),
     };
     let durable = log.durable()?;
     if storage::found(place.storage.metadata(&place.dir))?.is_none() {
@@ -71,7 +76,8 @@ pub(super) fn plan(log: &PartitionLog, options: &RepairOptions) -> Result<Segmen
         plan.make_at = Some(durable);
         return Ok(plan);
     }
-    let (surveyed, begun) = survey(place)?;
+    let (mut surveyed, begun) = survey(place)?;
+    plan.unknown = markers::put_back(place, &mut surveyed)?;
     let fills = !log.config().cleanup_policy.compact && !was_compacted(place)?;
     let end = surveyed.last().map_or(Offset::ZERO, |last| last.end);
     let count = surveyed.len();
@@ -144,8 +150,12 @@ impl SegmentsPlan {
         }
         for cut in &change.of.cuts {
             let (position, bytes) = (cut.range.start, cut.range.end - cut.range.start);
-            let (path, why) = (path.clone(), cut.why.clone());
-            self.steps.push(Step::TakeOut { path, position, bytes, why });
+            let (from, why) = (path.clone(), cut.why.clone());
+            self.steps.push(Step::TakeOut { path: from, position, bytes, why });
+            if let Some(Restored { offset, producer_id, is_committed, .. }) = cut.restored {
+                let path = path.clone();
+                self.steps.push(Step::PutMarkerBack { path, offset, producer_id, is_committed });
+            }
         }
         for patch in &change.of.patches {
             let (path, position) = (path.clone(), patch.position);

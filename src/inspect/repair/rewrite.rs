@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::kept::{Kept, copy_range};
-use super::survey::{Patch, Surveyed};
+use super::survey::{Patch, Restored, Surveyed};
 use crate::log::{Place, Result, names};
 use crate::model::Offset;
 use crate::record::{GapBatch, HEADER_BYTES, set_base_offset, set_leader_epoch};
@@ -22,6 +22,12 @@ const PATCHED_BYTES: usize = 16;
 pub(super) fn keep(place: &Place, of: &Surveyed, kept: &mut Kept) -> Result<()> {
     let name = names::segment_file(of.base, names::LOG);
     let file = place.storage.open(&place.path_of(&name), Open::Read)?;
+    if of.cuts.iter().any(|cut| cut.restored.is_some()) {
+        // It may be all that tells how a transaction ended, and is gone before the segment is new.
+        let index = names::segment_file(of.base, names::TXN_INDEX);
+        let opened = storage::found(place.storage.open(&place.path_of(&index), Open::Read))?;
+        opened.map_or(Ok(()), |opened| kept.keep(&*opened, &index, None))?;
+    }
     if of.cuts.len() > PARTS_MAX || of.first.is_none() {
         return kept.keep(&*file, &name, None);
     }
@@ -42,9 +48,15 @@ pub(super) fn rewrite(place: &Place, of: &Surveyed, base: Offset) -> Result<()> 
     let file = storage.open(&old, Open::Read)?;
     write_new(place, base, |new| {
         let mut position = 0;
-        for range in kept_ranges(of) {
+        for (range, restored) in parts(of) {
             let start = position;
-            position = copy_range(&*file, range.clone(), new, position)?;
+            if !range.is_empty() {
+                position = copy_range(&*file, range.clone(), new, position)?;
+            }
+            if let Some(Restored { bytes, .. }) = restored {
+                new.write_all_at(bytes, position)?;
+                position += bytes.len() as u64;
+            }
             let patches = of.patches.iter().filter(|patch| range.contains(&patch.position));
             for patch in patches {
                 apply(new, start + patch.position - range.start, patch)?;
@@ -59,16 +71,15 @@ pub(super) fn rewrite(place: &Place, of: &Surveyed, base: Offset) -> Result<()> 
     Ok(storage.sync_dir(&place.dir)?)
 }
 
-/// What stays of a segment, in order.
-fn kept_ranges(of: &Surveyed) -> Vec<Range<u64>> {
-    let (mut ranges, mut position) = (Vec::new(), 0);
+/// What stays of a segment, in order, each part with the marker that is put behind it.
+fn parts(of: &Surveyed) -> Vec<(Range<u64>, Option<&Restored>)> {
+    let (mut parts, mut position) = (Vec::new(), 0);
     for cut in &of.cuts {
-        ranges.push(position..cut.range.start);
+        parts.push((position..cut.range.start, cut.restored.as_ref()));
         position = cut.range.end;
     }
-    ranges.push(position..of.len);
-    ranges.retain(|range| !range.is_empty());
-    ranges
+    parts.push((position..of.len, None));
+    parts
 }
 
 fn apply(file: &dyn File, position: u64, patch: &Patch) -> storage::Result<()> {

@@ -21,6 +21,17 @@ pub enum Step {
         /// What is wrong with them.
         why: Problem,
     },
+    /// A marker stands where a damaged one did.
+    PutMarkerBack {
+        /// The file.
+        path: String,
+        /// Its offset.
+        offset: Offset,
+        /// Whose transaction it ends.
+        producer_id: i64,
+        /// How.
+        is_committed: bool,
+    },
     /// A batch gets the base offset or leader epoch that it must have had.
     SetRight {
         /// The file.
@@ -92,6 +103,11 @@ impl fmt::Display for Step {
             }
             Self::TakeOut { path, position, bytes, why } => {
                 write!(f, "take {bytes} bytes at position {position} out of {path}: {why}")
+            }
+            Self::PutMarkerBack { path, offset, producer_id, is_committed } => {
+                let how = if *is_committed { "commits" } else { "aborts" };
+                write!(f, "put the marker at offset {offset} back into {path}: ")?;
+                write!(f, "it {how} the transaction of producer {producer_id}")
             }
             Self::SetRight { path, position, base_offset, leader_epoch } => {
                 write!(f, "set right the batch at position {position} of {path}:")?;

@@ -24,6 +24,19 @@ pub(super) struct Cut {
     pub(super) why: Problem,
     /// What a writer or a machine leaves that stops: the next writer deals with it.
     pub(super) is_torn: bool,
+    /// What takes their place.
+    pub(super) restored: Option<Restored>,
+}
+
+/// A marker that is put in the place of a damaged one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Restored {
+    pub(super) bytes: Vec<u8>,
+    pub(super) offset: Offset,
+    pub(super) producer_id: i64,
+    pub(super) is_committed: bool,
+    pub(super) leader_epoch: i32,
+    pub(super) timestamp: i64,
 }
 
 /// A batch whose header gets another number.
@@ -60,10 +73,21 @@ impl Surveyed {
         !self.cuts.is_empty() || !self.patches.is_empty()
     }
 
+    /// Lets a marker stand for what a cut takes out.
+    pub(super) fn restore(&mut self, cut: usize, restored: Restored) {
+        let Restored { offset, leader_epoch, timestamp, .. } = restored;
+        if offset >= self.end {
+            self.end = offset.next();
+            (self.last_epoch, self.last_timestamp) = (leader_epoch, timestamp);
+        }
+        self.first = Some(self.first.map_or(offset, |first| first.min(offset)));
+        self.cuts[cut].restored = Some(restored);
+    }
+
     fn cut(&mut self, range: Range<u64>, why: Problem) {
         match self.cuts.last_mut() {
             Some(last) if last.range.end == range.start => last.range.end = range.end,
-            _ => self.cuts.push(Cut { range, why, is_torn: false }),
+            _ => self.cuts.push(Cut { range, why, is_torn: false, restored: None }),
         }
     }
 
@@ -232,7 +256,7 @@ impl Survey {
                 || fault == Fault::Incomplete && walk.can_be_front(self.end, of.base)?);
         let (bytes, range) = (of.len - position, position..of.len);
         let why = Problem::BrokenToTheEnd { fault, bytes };
-        of.cuts.push(Cut { range, why, is_torn });
+        of.cuts.push(Cut { range, why, is_torn, restored: None });
         Ok(None)
     }
 
