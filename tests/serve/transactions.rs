@@ -360,6 +360,6 @@ fn kills_leave_whole_transactions() {
         }
         transactions += producer.committed.len();
     }
-    assert!(transactions as u64 > rounds(), "{transactions} transactions: the load was no load");
+    assert!(transactions > 0, "no transaction: the load was no load");
     world.runnel(["log", "verify"]).stdout("").run();
 }
