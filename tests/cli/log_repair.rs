@@ -189,13 +189,13 @@ fn damage_first_marker(world: &World, at: &[usize]) {
     let position: usize = position.split_whitespace().next().expect("it").parse().expect("number");
     let log = world.partition("n", 0).join("00000000000000000000.log");
     let mut bytes = fs::read(&log).expect("readable");
-    at.iter().for_each(|at| bytes[position + at] ^= 0xff);
+    at.iter().for_each(|at| bytes[position + at] ^= 1);
     fs::write(log, bytes).expect("written");
 }
 
 /// What ends a transaction that was aborted, then one that was committed; by its crc, and where
 /// that is gone too by the index.
-const OF_A_MARKER: [&[usize]; 4] = [&[65], &[17], &[70, 72], &[17, 65]];
+const OF_A_MARKER: [&[usize]; 5] = [&[65], &[17], &[69], &[70, 72], &[17, 65]];
 
 #[test]
 fn a_lost_abort_marker_shows_nothing() {
@@ -243,7 +243,7 @@ fn the_last_marker_is_put_back() {
         if !rest.is_empty() {
             world.produce(&["n"], rest);
         }
-        damage_first_marker(&world, &[65]);
+        damage_first_marker(&world, &[69]);
         world.runnel(["log", "repair", "n", "--yes"]).run();
         assert_eq!(world.consume(&["n"]), format!("GOOD\n{rest}"));
         world.runnel(["log", "verify"]).stdout("").run();

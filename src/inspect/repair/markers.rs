@@ -181,13 +181,15 @@ impl Search<'_> {
         Ok(first.filter(|_| lost.is_by_index).map(|first| (lost.producer_id, first)))
     }
 
-    /// The offset of a damaged batch of one record: its own if there is room for it.
+    /// The offset of a damaged batch of one record: its own if there is room for it; at the end of
+    /// the log the next one.
     fn offset_of(&self, batch: &Batch<'_>, next: Option<Offset>) -> Option<Offset> {
+        let Some(next) = next else {
+            return Some(self.end);
+        };
         let found = batch.base_offset();
-        let has_room = found >= self.end && next.is_none_or(|next| found < next);
-        let is_only_one = next == Some(self.end.next());
-        let is_credible = has_room && (next.is_some() || found == self.end);
-        is_credible.then_some(found).or_else(|| is_only_one.then_some(self.end))
+        let has_room = found >= self.end && found < next;
+        has_room.then_some(found).or_else(|| (next == self.end.next()).then_some(self.end))
     }
 
     fn start_of(&self, producer_id: i64) -> Option<Offset> {
@@ -286,14 +288,15 @@ impl Search<'_> {
     }
 }
 
-/// Whether a marker is what a damaged batch was: by its crc, or but for that.
+/// Whether a marker is what a damaged batch was: by its crc, or where a byte of that alone is wrong.
+/// With more of it wrong the damage may be in the outcome itself.
 fn is_vouched_for(made: &[u8], batch: &Batch<'_>, bytes: &[u8]) -> bool {
-    let crc = match Batch::at_front(made) {
-        Ok(Frame::Whole(made)) => Some(made.crc()),
-        _ => None,
+    let Ok(Frame::Whole(whole)) = Batch::at_front(made) else {
+        return false;
     };
-    made.len() == bytes.len()
-        && (crc == Some(batch.crc()) || made.get(CRC_COVERS_FROM..) == bytes.get(CRC_COVERS_FROM..))
+    let differs = (whole.crc() ^ batch.crc()).to_be_bytes().iter().filter(|it| **it != 0).count();
+    let is_same = made.get(CRC_COVERS_FROM..) == bytes.get(CRC_COVERS_FROM..);
+    made.len() == bytes.len() && (differs == 0 || is_same && differs == 1)
 }
 
 /// The base offset of the first batch in a range that begins with one.
