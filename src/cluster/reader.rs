@@ -217,7 +217,7 @@ impl PartitionReader {
             let to = self.cursor.offset.min(self.stop);
             let aborted = self.log.aborted_transactions(&self.view, from, to);
             let now = self.log.view()?;
-            if now.has_segments_of(&self.view) {
+            if now.has_files_of(&self.view) {
                 let aborted = Some(aborted?).filter(|aborted| !aborted.is_empty());
                 return Ok(Some((chunk, aborted.map(|aborted| Arc::new(Aborted::new(aborted))))));
             }

@@ -11,7 +11,8 @@
 //! - No record and no program ends the process: steps, depth of calls and depth of JSON are
 //!   bounded, and what goes beyond fails that record ([`meter`], [`stack`]). Memory is not: a
 //!   program that doubles a string sixty times gets as much as there is.
-//! - A shortcut gives what the interpreter would give, or leaves it to it ([`shortcut`]).
+//! - A shortcut gives what the interpreter would give, or leaves it to it ([`shortcut`]); and what a
+//!   program does not look at is not made a value of ([`projection`]).
 //!
 //! The language is that of the interpreter, jaq, which differs from jq in details.
 
@@ -19,6 +20,7 @@ mod error;
 mod functions;
 mod meter;
 mod program;
+mod projection;
 mod run;
 mod shortcut;
 mod stack;

@@ -1,5 +1,6 @@
 //! A program, compiled.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use jaq_core::Filter;
@@ -9,6 +10,7 @@ use jaq_core::load::{self, Arena, File, Loader, lex};
 use super::error::{CompileError, Mistake};
 use super::functions::{self, LEFT_OUT};
 use super::meter::Metered;
+use super::projection;
 use super::shortcut::Shortcut;
 use super::stack::Stack;
 
@@ -43,6 +45,8 @@ pub struct Program {
     /// What it names, in the order in which values are bound.
     pub(super) variables: Vec<Variable>,
     pub(super) shortcut: Shortcut,
+    /// The members of an object that it looks at; `None` where it may look at any.
+    pub(super) members: Option<BTreeSet<String>>,
     text: String,
 }
 
@@ -85,7 +89,8 @@ impl Program {
             .with_global_vars(names)
             .compile(modules)
             .map_err(|errors| first(text, errors, |errors| of_compiling(text, &errors)))?;
-        Ok(Self { filter, variables, shortcut: Shortcut::of(text), text: text.to_owned() })
+        let (shortcut, members) = (Shortcut::of(text), projection::members(text));
+        Ok(Self { filter, variables, shortcut, members, text: text.to_owned() })
     }
 }
 

@@ -9,10 +9,11 @@ use jaq_json::{Map, Val};
 use super::error::Failure;
 use super::meter::{self, Meter, Stopped};
 use super::program::{Program, Variable};
-use super::shortcut::{self, Shortcut};
+use super::shortcut::{self, Outcome, Shortcut};
 use super::stack::Stack;
 use super::value;
 use crate::record::Headers;
+use crate::serde::json::Flaw;
 
 /// Characters of what a program says when it fails. It may hold the whole value.
 const MESSAGE_CHARACTERS_MAX: usize = 160;
@@ -74,20 +75,14 @@ impl<'p> Evaluator<'p> {
     /// # Errors
     /// [`Failure`] says why that cannot be told of this record.
     pub fn holds(&self, given: &Given<'_>) -> Result<bool, Failure> {
-        if let (Some(value), Form::Json) = (given.value, self.value) {
-            let decided = match &self.program.shortcut {
-                Shortcut::Condition(condition) => condition.holds(value),
-                // What holds of an object, which is neither false nor null.
-                Shortcut::Select(condition, true) => condition.holds(value),
-                Shortcut::Select(condition, false) => condition.holds(value).filter(|it| !it),
-                _ => None,
-            };
-            if let Some(holds) = decided {
-                return Ok(holds);
-            }
+        if let (Some(value), Form::Json) = (given.value, self.value)
+            && let Some(holds) = self.told(value)
+        {
+            return Ok(holds);
         }
         let mut holds = false;
-        self.run(given, self.value_of(given)?, |result| {
+        let (value, _) = self.value_of(given)?;
+        self.run(given, value, |result| {
             holds = !matches!(result, Val::Null | Val::Bool(false));
             Ok(if holds { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
@@ -103,14 +98,18 @@ impl<'p> Evaluator<'p> {
         given: &Given<'_>,
         mut each: impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        if self.by_shortcut(given, &mut each) {
+        if self.by_shortcut(given, &mut each).is_some() {
             return Ok(());
         }
         let mut out = std::mem::take(&mut self.result);
-        let value = self.value_of(given)?;
+        let (value, is_part) = self.value_of(given)?;
         let unchanged = value.clone();
         let run = self.run(given, value, |result| {
-            if *result == unchanged {
+            let is_unchanged = match is_part {
+                false => *result == unchanged,
+                true => self.is_whole(result, given)?,
+            };
+            if is_unchanged {
                 return Ok(each(given.value));
             }
             out.clear();
@@ -147,34 +146,84 @@ impl<'p> Evaluator<'p> {
         }
     }
 
-    /// Gives the results where they can be told from the bytes.
-    fn by_shortcut(
-        &self,
-        given: &Given<'_>,
-        each: &mut impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
-    ) -> bool {
-        if self.program.shortcut == Shortcut::Identity {
-            let _ = each(given.value);
-            return true;
+    /// Whether there is such a result, where the bytes tell.
+    fn told(&self, value: &[u8]) -> Option<bool> {
+        let Shortcut { selects, result } = &self.program.shortcut;
+        if let Some(selects) = selects
+            && !selects.holds(value)?
+        {
+            return Some(false);
         }
-        let (Some(value), Form::Json) = (given.value, self.value) else { return false };
-        let result = match &self.program.shortcut {
-            Shortcut::Path(path) => shortcut::text_at(value, path),
-            Shortcut::Select(condition, is_all) => match condition.holds(value) {
-                Some(false) => return true,
-                Some(true) if *is_all => Some(given.value),
-                _ => None,
-            },
+        match result {
+            Outcome::Truth(condition) => condition.holds(value),
+            // A condition holds of objects only, which are neither false nor null.
+            Outcome::Value if selects.is_some() => Some(true),
+            // A path of one name can't fail there, a longer one can.
+            Outcome::Object(members) if selects.is_some() => {
+                members.iter().all(|(_, path)| path.len() == 1).then_some(true)
+            }
             _ => None,
-        };
-        if let Some(result) = result {
-            let _ = each(result);
         }
-        result.is_some()
     }
 
-    fn value_of(&self, given: &Given<'_>) -> Result<Val, Failure> {
-        of_form(given.value, self.value)
+    /// Gives the results where the bytes tell.
+    fn by_shortcut(
+        &mut self,
+        given: &Given<'_>,
+        each: &mut impl FnMut(Option<&[u8]>) -> ControlFlow<()>,
+    ) -> Option<()> {
+        let Shortcut { selects, result } = &self.program.shortcut;
+        if let (None, Outcome::Value) = (selects, result) {
+            let _ = each(given.value);
+            return Some(());
+        }
+        let value = given.value.filter(|_| self.value == Form::Json)?;
+        if let Some(selects) = selects
+            && !selects.holds(value)?
+        {
+            return Some(());
+        }
+        let result = match result {
+            Outcome::Value => given.value,
+            Outcome::Path(path) => shortcut::text_at(value, path)?,
+            Outcome::Object(members) => {
+                self.result.clear();
+                shortcut::write_object(value, members, &mut self.result)?;
+                Some(&self.result[..])
+            }
+            Outcome::Truth(condition) if condition.holds(value)? => Some(&b"true"[..]),
+            Outcome::Truth(_) => Some(&b"false"[..]),
+            Outcome::Unknown => return None,
+        };
+        let _ = each(result);
+        Some(())
+    }
+
+    /// The value, or as much of it as the program looks at; and whether that is not all.
+    fn value_of(&self, given: &Given<'_>) -> Result<(Val, bool), Failure> {
+        if let (Some(members), Some(bytes), Form::Json) =
+            (&self.program.members, given.value, self.value)
+        {
+            match value::parse_members(bytes, members) {
+                Ok(Some(part)) => return Ok(part),
+                Ok(None) | Err(Flaw::NotJson) => {}
+                Err(flaw) => return Err(flaw.into()),
+            }
+        }
+        Ok((of_form(given.value, self.value)?, false))
+    }
+
+    /// Whether a result equals the value, of which only a part was made: one that has no members
+    /// beyond that part does not.
+    fn is_whole(&self, result: &Val, given: &Given<'_>) -> Result<bool, Failure> {
+        let (Val::Obj(members), Some(part)) = (result, &self.program.members) else {
+            return Ok(false);
+        };
+        let is_beyond = |key: &Val| match key {
+            Val::TStr(name) => std::str::from_utf8(name).is_ok_and(|name| !part.contains(name)),
+            _ => false,
+        };
+        Ok(members.keys().any(is_beyond) && *result == of_form(given.value, self.value)?)
     }
 
     /// Gives each result to `each`, within bounds.

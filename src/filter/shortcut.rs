@@ -1,19 +1,20 @@
 //! What can be told of a record without running the program, from its bytes.
 //!
-//! A comparison of a path with a literal, alone or in `select(…)`, with `and` and `or`; a plain
-//! path; the identity. The whole record is looked at, since of keys that stand twice the last
+//! A comparison of a path with a literal, with `and` and `or`, as the program or as the `select(…)`
+//! that it begins with; a plain path, an object of such, the identity. The whole record is looked at, since of keys that stand twice the last
 //! counts and since what follows may be no JSON. Whatever is not plain — another kind of program,
 //! no object, an escape in a key, a number of many digits, an index into a string — is left to the
 //! interpreter: each answer here is the one that it would give.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::ops::Cmp;
 use jaq_core::path::{Opt, Part, Path};
 
-use crate::serde::json::{DEPTH_MAX, Number, Scalar, Scanner};
+use super::projection::{plain, selected};
+use crate::serde::json::{DEPTH_MAX, Scalar, Scanner};
 
 /// Whole numbers up to here are the same as 64-bit floats and as integers.
 const WHOLE_MAX: i64 = 1 << 53;
@@ -21,18 +22,28 @@ const WHOLE_MAX: i64 = 1 << 53;
 const NUMBER_CHARACTERS_MAX: usize = 15;
 
 /// What is known of a program.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shortcut {
-    /// Nothing.
-    None,
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Shortcut {
+    /// It begins with `select(…)`: where that does not hold there is no result.
+    pub(super) selects: Option<Condition>,
+    /// What its result is otherwise.
+    pub(super) result: Outcome,
+}
+
+/// What the result of a program is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Outcome {
+    /// Not known.
+    #[default]
+    Unknown,
     /// `.`
-    Identity,
+    Value,
     /// `.a.b`
     Path(Vec<String>),
-    /// A condition is all of it.
-    Condition(Condition),
-    /// It begins with `select(…)`; whether that is all.
-    Select(Condition, bool),
+    /// `{a, b: .c.d}`: what stands before each member, and where it is found.
+    Object(Vec<(String, Vec<String>)>),
+    /// A condition.
+    Truth(Condition),
 }
 
 /// A condition on plain paths.
@@ -56,29 +67,44 @@ impl Shortcut {
     /// What is known of a program that compiles.
     pub(super) fn of(program: &str) -> Self {
         let Some(term) = jaq_core::load::parse(program, |parser| parser.term()) else {
-            return Self::None;
+            return Self::default();
         };
-        if matches!(term, Term::Id) {
-            return Self::Identity;
-        }
-        if let Some(path) = path(&term) {
-            return Self::Path(path);
-        }
-        if let Some(condition) = condition(&term) {
-            return Self::Condition(condition);
-        }
-        let (mut first, mut is_all) = (&term, true);
-        while let Term::BinOp(left, BinaryOp::Pipe(None), _) = first {
-            (first, is_all) = (left, false);
-        }
-        match first {
-            Term::Call("select", arguments) => match &arguments[..] {
-                [only] => condition(only).map_or(Self::None, |it| Self::Select(it, is_all)),
-                _ => Self::None,
+        match &term {
+            Term::BinOp(left, BinaryOp::Pipe(None), right) => {
+                let selects = selected(left).and_then(condition);
+                let result = if selects.is_some() { outcome(right) } else { Outcome::Unknown };
+                Self { selects, result }
+            }
+            term => match selected(term).and_then(condition) {
+                Some(selects) => Self { selects: Some(selects), result: Outcome::Value },
+                None => Self { selects: None, result: outcome(term) },
             },
-            _ => Self::None,
         }
     }
+}
+
+fn outcome(term: &Term<&str>) -> Outcome {
+    if matches!(term, Term::Id) {
+        return Outcome::Value;
+    }
+    let known = path(term).map(Outcome::Path);
+    let known = known.or_else(|| object(term).map(Outcome::Object));
+    known.or_else(|| condition(term).map(Outcome::Truth)).unwrap_or_default()
+}
+
+fn object(term: &Term<&str>) -> Option<Vec<(String, Vec<String>)>> {
+    let Term::Obj(entries) = term else { return None };
+    let mut members = Vec::new();
+    for (key, value) in entries {
+        let Term::Str(None, name) = key else { return None };
+        let name = plain(name)?;
+        let path = value.as_ref().map_or_else(|| Some(vec![name.clone()]), path)?;
+        let comma = if members.is_empty() { '{' } else { ',' };
+        members.push((format!("{comma}{}:", serde_json::Value::from(name)), path));
+    }
+    let names: BTreeSet<_> = members.iter().map(|(name, _)| &name[1..]).collect();
+    // Of those that stand twice one is left.
+    (!members.is_empty() && names.len() == members.len()).then_some(members)
 }
 
 fn path(term: &Term<&str>) -> Option<Vec<String>> {
@@ -87,22 +113,10 @@ fn path(term: &Term<&str>) -> Option<Vec<String>> {
         return None;
     }
     let name = |(part, option): &(Part<Term<&str>>, Opt)| match (part, option) {
-        (Part::Index(Term::Str(None, text)), Opt::Essential) => string(text),
+        (Part::Index(Term::Str(None, text)), Opt::Essential) => plain(text),
         _ => None,
     };
     parts.iter().map(name).collect()
-}
-
-fn string(parts: &[StrPart<&str, Term<&str>>]) -> Option<String> {
-    let mut text = String::new();
-    for part in parts {
-        match part {
-            StrPart::Str(part) => text.push_str(part),
-            StrPart::Char(character) => text.push(*character),
-            StrPart::Term(_) => return None,
-        }
-    }
-    Some(text)
 }
 
 fn condition(term: &Term<&str>) -> Option<Condition> {
@@ -118,7 +132,7 @@ fn condition(term: &Term<&str>) -> Option<Condition> {
 
 fn literal(term: &Term<&str>) -> Option<Literal> {
     Some(match term {
-        Term::Str(None, text) => Literal::String(string(text)?),
+        Term::Str(None, text) => Literal::String(plain(text)?),
         Term::Num(text) => Literal::Number(plain_number(text)?),
         Term::Neg(term) => match literal(term)? {
             Literal::Number(number) => Literal::Number(-number),
@@ -168,16 +182,57 @@ impl Condition {
 /// The bytes that a plain path gives: `Some(None)` is null, `None` leaves it to the interpreter.
 pub(super) fn text_at<'a>(value: &'a [u8], path: &[String]) -> Option<Option<&'a [u8]>> {
     let Some(found) = find(value, path)? else { return Some(None) };
+    let text = scalar(found)?;
+    Some((text != "null").then(|| text.trim_matches('"').as_bytes()))
+}
+
+/// Appends the object whose members are found at plain paths; `None` leaves it to the interpreter,
+/// as where it might equal the value.
+pub(super) fn write_object(
+    value: &[u8],
+    members: &[(String, Vec<String>)],
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    if !has_other_member(value, members)? {
+        return None;
+    }
+    for (before, path) in members {
+        out.extend_from_slice(before.as_bytes());
+        let found = find(value, path)?.map_or(Some("null"), scalar)?;
+        out.extend_from_slice(found.as_bytes());
+    }
+    out.push(b'}');
+    Some(())
+}
+
+/// Sound JSON that the interpreter would write just as it is.
+fn scalar(found: &str) -> Option<&str> {
     match Scanner::of_text(found).scalar().ok()? {
-        Scalar::Null => Some(None),
-        Scalar::Bool(_) => Some(Some(found.as_bytes())),
-        Scalar::String(text) if !text.is_escaped => Some(Some(text.raw.as_bytes())),
-        Scalar::Number(Number { text, is_integer: true })
-            if text != "-0" && text.len() <= NUMBER_CHARACTERS_MAX =>
-        {
-            Some(Some(text.as_bytes()))
+        Scalar::Number(number) if number.text == "-0" => None,
+        Scalar::String(text) if text.is_escaped => None,
+        _ => Some(found),
+    }
+}
+
+/// Whether an object has a member beside these, so that it does not equal an object of these.
+fn has_other_member(value: &[u8], members: &[(String, Vec<String>)]) -> Option<bool> {
+    let mut scanner = Scanner::new(value)?;
+    scanner.expect(b'{').ok()?;
+    if scanner.eat(b'}') {
+        return Some(false);
+    }
+    loop {
+        let key = scanner.string().ok()?;
+        // What stands before a member is `{` or `,`, the name in quotes, and a colon.
+        let is_key = |(before, _): &(String, _)| before[2..before.len() - 2] == *key.raw;
+        if !key.is_escaped && !members.iter().any(is_key) {
+            return Some(true);
         }
-        Scalar::Number(_) | Scalar::String(_) => None,
+        scanner.expect(b':').ok()?;
+        scanner.skip_value(DEPTH_MAX).ok()?;
+        if !scanner.eat(b',') {
+            return Some(false);
+        }
     }
 }
 

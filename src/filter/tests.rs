@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 
-use super::shortcut::Shortcut;
+use super::shortcut::{Outcome, Shortcut};
 use super::*;
 use crate::record::{Header, Headers};
 
@@ -52,6 +52,10 @@ fn what_programs_give() {
         ("empty", "1", &[]),
         ("{a, b: .c}", r#"{"c":[1], "a":null}"#, &[Some(r#"{"a":null,"b":[1]}"#)]),
         // Equal to the value: its bytes pass unchanged.
+        ("{b: 1, a}", r#"{ "a": 1.0, "b":1 }"#, &[Some(r#"{ "a": 1.0, "b":1 }"#)]),
+        ("{a, b}", r#"{"a":1,"b":2,"a":1}"#, &[Some(r#"{"a":1,"b":2,"a":1}"#)]),
+        ("{a}", r#"{"a":1,"b":2}"#, &[Some(r#"{"a":1}"#)]),
+        ("{a}", r#"{"a":1,"\u0061":2}"#, &[Some(r#"{"a":1,"\u0061":2}"#)]),
         ("{a: .a}", r#"{ "a": 1.0 }"#, &[Some(r#"{ "a": 1.0 }"#)]),
         ("ascii_upcase", "log line", &[Some("LOG LINE")]),
         ("capture(\"(?<n>[0-9]+)\").n | tonumber + 1", "id 41", &[Some("42")]),
@@ -142,10 +146,12 @@ fn what_holds() {
         ("select(.a == 1)", r#"{"a":1}"#, true),
         ("select(.a == null)", "null", false),
         ("select(.a > 1) | .b", r#"{"a":2,"b":false}"#, false),
+        ("select(.a == 1) | {b, c: .d}", r#"{"a":1}"#, true),
         (".level == \"error\" and .n >= 3", r#"{"level":"error","n":3}"#, true),
     ] {
         assert_eq!(holds(&program(text), value.as_bytes()), Ok(expected), "{text} of {value}");
     }
+    assert!(holds(&program("select(.a == 1) | {b: .b.c}"), br#"{"a":1,"b":2}"#).is_err());
     let failed = holds(&program(".a == 1"), b"[]").expect_err("no object");
     assert!(failed.to_string().starts_with("cannot index [] with"), "{failed}");
 }
@@ -273,13 +279,27 @@ fn hostile_programs_are_refused_or_run() {
 #[test]
 fn which_programs_have_a_shortcut() {
     let of = |text: &str| program(text).shortcut;
-    assert_eq!(of(" . "), Shortcut::Identity);
-    assert_eq!(of(".a.b"), Shortcut::Path(vec!["a".into(), "b".into()]));
-    assert_eq!(of(".\"a\\n\""), Shortcut::Path(vec!["a\n".into()]));
-    assert!(matches!(of(".a == 1"), Shortcut::Condition(_)));
-    assert!(matches!(of(".a == 1 and .b.c != \"x\" or .d < -2.5"), Shortcut::Condition(_)));
-    assert!(matches!(of("select(.a == null)"), Shortcut::Select(_, true)));
-    assert!(matches!(of("select(.a == true) | {a} | .a"), Shortcut::Select(_, false)));
+    let result = |text: &str| of(text).result;
+    assert_eq!(result(" . "), Outcome::Value);
+    assert_eq!(result(".a.b"), Outcome::Path(vec!["a".into(), "b".into()]));
+    assert_eq!(result(".\"a\\n\""), Outcome::Path(vec!["a\n".into()]));
+    assert!(
+        matches!(result("{a, \"b\\n\": .c.d}"), Outcome::Object(members) if members.len() == 2)
+    );
+    assert!(matches!(result(".a == 1"), Outcome::Truth(_)));
+    assert!(matches!(result(".a == 1 and .b.c != \"x\" or .d < -2.5"), Outcome::Truth(_)));
+    for (text, expected) in [
+        ("select(.a == null)", Outcome::Value),
+        ("select(.a == true) | .", Outcome::Value),
+        ("select(.a == true) | .b", Outcome::Path(vec!["b".into()])),
+        ("select(.a == true) | {a} | .a", Outcome::Unknown),
+        ("select(.a == true) | .b | .c", Outcome::Unknown),
+        ("select(.a == true) | keys", Outcome::Unknown),
+    ] {
+        let shortcut = of(text);
+        assert!(shortcut.selects.is_some(), "{text}");
+        assert_eq!(shortcut.result, expected, "{text}");
+    }
     for text in [
         ".a?",
         ".[0]",
@@ -294,8 +314,12 @@ fn which_programs_have_a_shortcut() {
         "select(.a == 1), 2",
         ".a == \"\\(1)\"",
         "select(.a)",
+        "{a: 1}",
+        "{a, a: .b}",
+        "{}",
+        "{(.a): .b}",
     ] {
-        assert_eq!(of(text), Shortcut::None, "{text}");
+        assert_eq!(of(text), Shortcut::default(), "{text}");
     }
 }
 
@@ -370,7 +394,13 @@ fn programs() -> impl Strategy<Value = String> {
         path.prop_map(str::to_owned),
         condition.clone(),
         condition.clone().prop_map(|it| format!("select({it})")),
-        condition.prop_map(|it| format!("select({it}) | .a, .b")),
+        condition.clone().prop_map(|it| format!("select({it}) | .a, .b")),
+        condition.clone().prop_map(|it| format!("select({it}) | .a.b")),
+        condition.clone().prop_map(|it| format!("select({it}) | {{a, \"\": .b.c}}")),
+        Just("{a}".to_owned()),
+        Just("{a, b}".to_owned()),
+        condition.prop_map(|it| format!("{{a, b: .b}}, {{a, c: ({it})}}, (.a | {it}), {{}}")),
+        Just("{a, b: 1, c: .c}, {\"\": .\"\"}, {a: null}".to_owned()),
         Just(".".to_owned()),
     ]
 }
@@ -387,7 +417,7 @@ proptest! {
     ) {
         let quick = program(&text);
         let mut slow = program(&text);
-        slow.shortcut = Shortcut::None;
+        (slow.shortcut, slow.members) = (Shortcut::default(), None);
         let run = |stack: &Stack| {
             for value in &values {
                 let given = of_value(value);

@@ -4,6 +4,7 @@
 //! while nothing is calculated with them: `1.10` stays `1.10`. Of keys that stand twice in an
 //! object the last counts. What is no JSON is a string of its bytes, UTF-8 or not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,10 +38,46 @@ pub(super) fn integer(number: i64) -> Val {
 /// One JSON value.
 pub(super) fn parse(bytes: &[u8]) -> Result<Val, Flaw> {
     let mut scanner = Scanner::new(bytes).ok_or(Flaw::NotJson)?;
-    let mut parser = Parser { source: Bytes::copy_from_slice(bytes) };
+    let parser = Parser { source: Bytes::copy_from_slice(bytes) };
     let value = parser.value(&mut scanner, DEPTH_MAX)?;
     scanner.end()?;
     Ok(value)
+}
+
+/// An object with only those of its members that have these names, and whether it has others.
+/// `None` leaves it to [`parse`]: it is no object.
+pub(super) fn parse_members(
+    bytes: &[u8],
+    names: &BTreeSet<String>,
+) -> Result<Option<(Val, bool)>, Flaw> {
+    let mut scanner = Scanner::new(bytes).ok_or(Flaw::NotJson)?;
+    if scanner.peek() != Some(b'{') {
+        return Ok(None);
+    }
+    let parser = Parser { source: Bytes::copy_from_slice(bytes) };
+    let (mut members, mut has_others) = (Map::default(), false);
+    scanner.expect(b'{')?;
+    if !scanner.eat(b'}') {
+        loop {
+            let key = scanner.string()?;
+            let end = scanner.position();
+            scanner.expect(b':')?;
+            // A name with an escape may be any.
+            if key.is_escaped || names.contains(key.raw) {
+                let value = parser.value(&mut scanner, DEPTH_MAX - 1)?;
+                members.insert(parser.string(key, end), value);
+            } else {
+                has_others = true;
+                scanner.skip_value(DEPTH_MAX - 1)?;
+            }
+            if !scanner.eat(b',') {
+                break;
+            }
+        }
+        scanner.expect(b'}')?;
+    }
+    scanner.end()?;
+    Ok(Some((Val::obj(members), has_others)))
 }
 
 /// Makes values of what a scanner finds. Strings without escapes are slices of one copy.
@@ -49,7 +86,7 @@ struct Parser {
 }
 
 impl Parser {
-    fn value(&mut self, scanner: &mut Scanner<'_>, levels: usize) -> Result<Val, Flaw> {
+    fn value(&self, scanner: &mut Scanner<'_>, levels: usize) -> Result<Val, Flaw> {
         match scanner.peek() {
             Some(b'{') => self.object(scanner, inner(levels)?),
             Some(b'[') => self.array(scanner, inner(levels)?),
@@ -67,7 +104,7 @@ impl Parser {
         }
     }
 
-    fn array(&mut self, scanner: &mut Scanner<'_>, levels: usize) -> Result<Val, Flaw> {
+    fn array(&self, scanner: &mut Scanner<'_>, levels: usize) -> Result<Val, Flaw> {
         scanner.expect(b'[')?;
         let mut elements = Vec::new();
         if !scanner.eat(b']') {
@@ -82,7 +119,7 @@ impl Parser {
         Ok(Val::Arr(Arc::new(elements)))
     }
 
-    fn object(&mut self, scanner: &mut Scanner<'_>, levels: usize) -> Result<Val, Flaw> {
+    fn object(&self, scanner: &mut Scanner<'_>, levels: usize) -> Result<Val, Flaw> {
         scanner.expect(b'{')?;
         let mut members = Map::default();
         if !scanner.eat(b'}') {

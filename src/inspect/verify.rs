@@ -18,6 +18,9 @@ use crate::log::{PartitionLog, Place, Result, Segment, View, checkpoint, names};
 use crate::model::Offset;
 use crate::storage::{self, DirEntry, Kind, Open};
 
+/// Verifications of a log that seems damaged, and that a compaction or deletion has changed meanwhile.
+const LOOKS_MAX: usize = 4;
+
 /// Bytes that [`verify_partition`] will walk, to measure its progress by.
 ///
 /// # Errors
@@ -38,8 +41,28 @@ pub fn bytes_to_verify(log: &PartitionLog) -> Result<u64> {
 /// # Errors
 /// As the file system says. Damage is no error: the report tells of it.
 pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Result<Report> {
+    for _ in 1..LOOKS_MAX {
+        let before = log.published_view()?;
+        let report = verify_once(log, before.clone(), progress)?;
+        let now = log.published_view()?;
+        let is_same = match (&before, &now) {
+            (Some(before), Some(now)) => now.has_segments_of(before),
+            (before, now) => before.is_none() == now.is_none(),
+        };
+        // What seems damaged may be of two moments: segments were replaced or removed in between.
+        if is_same || !report.has_damage() {
+            return Ok(report);
+        }
+    }
+    verify_once(log, log.published_view()?, progress)
+}
+
+fn verify_once(
+    log: &PartitionLog,
+    published: Option<View>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
     let place = log.place();
-    let published = log.published_view()?;
     let listing = Listing::of(place)?;
     let start = listing.chosen(place).next().unwrap_or_default();
     let mut verification = Verification {
@@ -49,6 +72,7 @@ pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Re
         counts: Counts::default(),
         replay: Replay::new(place, start, listing.snapshots(place))?,
         gaps: Vec::new(),
+        is_replacing: listing.is_replacing(),
         segments: 0,
         bytes: 0,
         end: None,
@@ -120,6 +144,11 @@ impl Listing {
         self.segments.iter().copied().filter(move |base| only.is_none_or(|only| only == *base))
     }
 
+    /// Whether a compaction puts new segments in the place of old ones, or was stopped at that.
+    fn is_replacing(&self) -> bool {
+        self.files.iter().any(|entry| entry.name.ends_with(names::SWAP))
+    }
+
     /// Offsets of the snapshots that the batches can be held to, in order.
     fn snapshots(&self, place: &Place) -> Vec<Offset> {
         if place.only_segment.is_some() {
@@ -139,6 +168,8 @@ struct Verification<'l> {
     replay: Replay<'l>,
     /// Offsets that no segment has, and the file that follows them.
     gaps: Vec<(String, Problem)>,
+    /// Indexes may tell of more than is in the segments: a compaction is not done.
+    is_replacing: bool,
     segments: u64,
     /// Bytes of segments that are done.
     bytes: u64,
@@ -163,8 +194,13 @@ impl Verification<'_> {
         let Some(known) = self.known(&segment, is_last)? else {
             return self.tell_past_end(&segment, 0);
         };
-        self.compare_with_previous(base, &path);
+        self.compare_with_previous(base, &path)?;
         self.tell_missing(&segment, known);
+        let has_foreign_indexes = self.has_swap(base)?;
+        let segment = match has_foreign_indexes {
+            true => Segment { index: None, time_index: None, ..segment },
+            false => segment,
+        };
         let before = self.bytes;
         self.replay.begin_segment(base);
         let schema = Schema::of(&place.partition.topic);
@@ -172,7 +208,9 @@ impl Verification<'_> {
         let end = verify_segment(&segment, known, so_far, &mut self.findings, &mut |position| {
             progress(before + position);
         })?;
-        self.transactions(base, next_base, known, &end)?;
+        if !has_foreign_indexes {
+            self.transactions(base, next_base, known, &end)?;
+        }
         self.segments += 1;
         self.bytes += known.end_position;
         progress(self.bytes);
@@ -240,7 +278,7 @@ impl Verification<'_> {
             base,
             next_base: next_base.filter(|_| !known.is_last),
             end: end.offset,
-            is_damaged: end.has_faults,
+            is_damaged: end.has_faults || self.is_replacing,
             is_complete: self.replay.is_complete(),
             may_have_lost: known.may_be_torn,
         };
@@ -264,17 +302,30 @@ impl Verification<'_> {
     }
 
     /// Segments follow one another without overlap. A gap may be what compaction left.
-    fn compare_with_previous(&mut self, base: Offset, path: &str) {
+    fn compare_with_previous(&mut self, base: Offset, path: &str) -> Result<()> {
         let Some((previous, _)) = &self.end else {
-            return;
+            return Ok(());
         };
         let end = previous.offset;
         if base < end {
-            self.findings.whole(path, Severity::Damage, Problem::Overlap { end });
+            // Until a compaction is done the old segments repeat what is in the new one.
+            let now = Listing::of(self.log.place())?;
+            let is_replaced = now.is_replacing() || now.segments.binary_search(&base).is_err();
+            let severity = if is_replaced { Severity::Note } else { Severity::Damage };
+            self.findings.whole(path, severity, Problem::Overlap { end });
         }
         if base > end && !previous.is_damaged {
             self.gaps.push((path.to_owned(), Problem::Gap { from: end, to: base + -1 }));
         }
+        Ok(())
+    }
+
+    /// While a compaction puts a segment in place, or where it was stopped then, the indexes may be of the
+    /// new one and the log of the old; the next compaction makes that whole, and so does recovery.
+    fn has_swap(&self, base: Offset) -> Result<bool> {
+        let place = self.log.place();
+        let swap = format!("{}{}", names::segment_file(base, names::LOG), names::SWAP);
+        Ok(storage::found(place.storage.metadata(&place.path_of(&swap)))?.is_some())
     }
 
     /// Tells of gaps between segments: damage, unless the log was ever compacted. Of a foreign log

@@ -90,7 +90,7 @@ impl Writer {
     }
 
     fn txn_index_bytes(&self) -> u64 {
-        self.state.txn_slots * ENTRY_BYTES as u64
+        self.state.txn_slots.saturating_mul(ENTRY_BYTES as u64)
     }
 }
 

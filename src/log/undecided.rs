@@ -1,8 +1,8 @@
 //! Which transactions are open or aborted, where no published state can be trusted.
 //!
-//! The newest snapshot of the producers at or below the recovery point is believed, and so is what the
-//! indexes of aborted transactions say of all below it; whoever wrote the snapshot made those durable
-//! before. What an index holds besides may never have been stored.
+//! The newest snapshot of the producers at or below the recovery point, or the base of the first
+//! segment, is believed, and so is what the indexes of aborted transactions say of all below it; whoever
+//! wrote the snapshot made those durable before. What an index holds besides may never have been stored.
 //! What follows is found out from the batches. A log that shows no producer, neither past the recovery
 //! point nor in its newest snapshot, is not read for any: a writer takes a snapshot before it raises the
 //! recovery point over a producer's first batch.
@@ -62,7 +62,9 @@ impl PartitionLog {
             let aborted = AbortedKnown::default();
             return Ok(TransactionsFound { first_open: i64::MAX, aborted });
         }
-        let believed = newest(examined.end_offset.min(checkpointed))?;
+        // What it tells of below the first segment was deleted, and is nowhere else.
+        let first = all.first().copied().unwrap_or_default();
+        let believed = newest(examined.end_offset.min(checkpointed.max(first)))?;
         let believed = believed.unwrap_or_else(|| Producers::none(Offset::ZERO));
         transactions_since(place, all, indexed, believed, examined)
     }

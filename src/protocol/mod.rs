@@ -9,6 +9,7 @@ pub mod alter_configs;
 pub mod alter_partition_reassignments;
 pub mod api;
 pub mod api_versions;
+pub mod consumer_group_records;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_groups;

@@ -22,6 +22,8 @@ pub struct Metrics {
     pub(super) produced_records: AtomicU64,
     pub(super) produced_bytes: AtomicU64,
     pub(super) fetched_bytes: AtomicU64,
+    pub(super) transactions_committed: AtomicU64,
+    pub(super) transactions_aborted: AtomicU64,
     /// By API key.
     requests: [PerApi; API_KEYS],
 }
@@ -45,6 +47,8 @@ impl Default for Metrics {
             produced_records: AtomicU64::new(0),
             produced_bytes: AtomicU64::new(0),
             fetched_bytes: AtomicU64::new(0),
+            transactions_committed: AtomicU64::new(0),
+            transactions_aborted: AtomicU64::new(0),
             requests: std::array::from_fn(|_| PerApi::default()),
         }
     }
@@ -82,6 +86,16 @@ impl Metrics {
             ("produced_records_total", "Records appended.", &self.produced_records),
             ("produced_bytes_total", "Bytes of batches appended.", &self.produced_bytes),
             ("fetched_bytes_total", "Bytes of batches sent.", &self.fetched_bytes),
+            (
+                "transactions_committed_total",
+                "Commits that were answered.",
+                &self.transactions_committed,
+            ),
+            (
+                "transactions_aborted_total",
+                "Aborts that were answered.",
+                &self.transactions_aborted,
+            ),
         ] {
             metric(name, "counter", help, counter.load(Relaxed).to_string());
         }

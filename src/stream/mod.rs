@@ -30,6 +30,7 @@
 
 mod builder;
 mod cache;
+mod change;
 mod encoding;
 mod error;
 mod globals;
@@ -39,6 +40,7 @@ mod output;
 mod program;
 mod record;
 mod rows;
+mod scans;
 mod scope;
 mod state;
 mod stores;
@@ -47,7 +49,8 @@ mod topology;
 mod view;
 mod windows;
 
-pub use builder::{Stream, Table, TopologyBuilder, Windowed};
+pub use builder::{Grouped, Stream, Table, TopologyBuilder, Windowed};
+pub use change::{decode_change, encode_change};
 pub use error::{Cause, Error, Result};
 pub use globals::GlobalTables;
 pub use inputs::Inputs;

@@ -2,7 +2,7 @@
 
 /// The span of a window in milliseconds since the epoch. Whether its end belongs to it is a matter of its kind: that of a
 /// tumbling or hopping window does not, that of a sliding window or a session does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Window {
     /// Its first millisecond.
     pub start: i64,
@@ -28,7 +28,7 @@ pub struct Origin<'a> {
 /// A record on its way from operator to operator. It borrows all that it holds.
 ///
 /// Behind a table's operator it is a change: `value` is what the key has now, `None` once it is gone, and `old` what it had
-/// before. Between streams `old` is always `None`. Tables drop records without a key, so behind them there is one.
+/// before. Between streams `old` says nothing. Tables drop records without a key, so behind them there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Record<'a> {
     /// Its key.

@@ -1,11 +1,9 @@
-//! How an operator reads and writes its stores.
+//! How an operator reads and writes its stores, row by row. How it goes through many is in [`scans`](super::scans).
 //!
 //! A table's row goes through [`Scope::update`], which forwards the change: at once, or, where the store has a cache, when the
 //! cache lets go of the row. Reads see what the cache holds, but where two tables are joined: there each side meets what the
 //! other has told of, so that the results are those of some order of updates. All other rows are written at once. Each write of a store
 //! that has a changelog goes out with it.
-
-use std::ops::ControlFlow;
 
 use super::cache::Cache;
 use super::encoding;
@@ -13,24 +11,25 @@ use super::error::Result;
 use super::output::ChangelogRow;
 use super::program::Value;
 use super::record::{Record, Window};
-use super::rows::Rows;
 use super::scope::Scope;
 use super::state::StoreId;
 use super::topology::{Form, Side};
 
-/// Rows that are gone through at a time, so that memory is bounded however many there are.
-pub(super) const PAGE_ROWS: usize = 256;
-
-/// The key that a table keeps a record under: with its window, where it has one.
-pub(super) fn row_key(record: &Record<'_>, out: &mut Value) {
-    let key = record.key.unwrap_or_default();
-    match record.window {
-        Some(window) => encoding::window_key(out.write(), key, window),
-        None => out.set(Some(key)),
-    }
-}
-
 impl Scope<'_> {
+    /// The key that a table keeps a record under: with its window, where the table has windows.
+    pub(super) fn row_key(&self, store: StoreId, record: &Record<'_>, out: &mut Value) {
+        let key = record.key.unwrap_or_default();
+        if self.has_windows(store) {
+            encoding::window_key(out.write(), key, record.window.unwrap_or_default());
+        } else {
+            out.set(Some(key));
+        }
+    }
+
+    fn has_windows(&self, store: StoreId) -> bool {
+        matches!(self.topology.store_of(store).form, Form::Windowed { .. })
+    }
+
     /// The timestamp and value of a table's row.
     pub(super) fn row(&self, store: StoreId, row_key: &[u8]) -> Result<Option<(i64, &[u8])>> {
         if let Some(cache) = &self.task.caches[store.index()]
@@ -134,7 +133,7 @@ impl Scope<'_> {
         row_key: &[u8],
         key: &mut Vec<u8>,
     ) -> Result<Option<Window>> {
-        if !matches!(self.topology.store_of(store).form, Form::Windowed { .. }) {
+        if !self.has_windows(store) {
             key.extend_from_slice(row_key);
             return Ok(None);
         }
@@ -208,112 +207,8 @@ impl Scope<'_> {
         self.output.changelog(ChangelogRow { store, key, value: None })
     }
 
-    /// Copies the rows of a store without a cache from a key on, in order, up to the first whose key is not wanted; `most` at
-    /// most.
-    pub(super) fn collect(
-        &self,
-        store: StoreId,
-        from: &[u8],
-        most: usize,
-        wanted: impl Fn(&[u8]) -> bool,
-        rows: &mut Rows,
-    ) -> Result<()> {
-        self.task.state.scan(store, from, &mut |key, value| {
-            if rows.len() >= most || !wanted(key) {
-                return ControlFlow::Break(());
-            }
-            rows.push(key, value);
-            ControlFlow::Continue(())
-        })
-    }
-
-    /// Copies the rows of a table, as its cache has them, whose keys start with the first `prefix_len` bytes of `from`, from
-    /// there on, in order, up to the first that is not wanted.
-    pub(super) fn collect_table(
-        &self,
-        store: StoreId,
-        from: &[u8],
-        prefix_len: usize,
-        wanted: impl Fn(&[u8]) -> bool,
-        rows: &mut Rows,
-    ) -> Result<()> {
-        let prefix = &from[..prefix_len];
-        let Some(cache) =
-            self.task.caches[store.index()].as_ref().filter(|cache| !cache.is_empty())
-        else {
-            let wanted = |key: &[u8]| key.starts_with(prefix) && wanted(key);
-            return self.collect(store, from, usize::MAX, wanted, rows);
-        };
-        self.task.state.scan(store, from, &mut |key, value| {
-            if !key.starts_with(prefix) {
-                return ControlFlow::Break(());
-            }
-            // A row that the cache has is another one now, or none, and ends nothing.
-            if cache.get(key).is_some() {
-                return ControlFlow::Continue(());
-            }
-            if !wanted(key) {
-                return ControlFlow::Break(());
-            }
-            rows.push(key, value);
-            ControlFlow::Continue(())
-        })?;
-        let of_prefix = cache.from(from).take_while(|row| row.key.starts_with(prefix));
-        let there = of_prefix.filter_map(|row| Some((row, row.value.get()?)));
-        for (row, value) in there.take_while(|(row, _)| wanted(&row.key)) {
-            rows.push_with(&row.key, |out| encoding::push_row(out, row.timestamp, value));
-        }
-        rows.sort();
-        Ok(())
-    }
-
     /// Whether a table tells of its changes later than they happen.
     pub(super) fn is_cached(&self, store: StoreId) -> bool {
         self.task.caches[store.index()].is_some()
     }
-
-    /// Removes the windowed rows that end so early, from the store and its index. Costs nothing where there are none. What a
-    /// cache holds must be told of first: what it replaces is there.
-    pub(super) fn expire(&mut self, store: StoreId, last_end: i64) -> Result<()> {
-        let owner = self.topology.store_of(store).owner.index();
-        if self.task.clocks[owner].earliest > last_end {
-            return Ok(());
-        }
-        let Form::Windowed { index } = self.topology.store_of(store).form else { return Ok(()) };
-        let mut rows = self.take_rows();
-        let mut key = self.take();
-        loop {
-            rows.clear();
-            self.collect(index, &[], PAGE_ROWS, |entry| ends_by(entry, last_end), &mut rows)?;
-            for (entry, _) in rows.iter() {
-                let (plain, window) = encoding::take_index_key(&mut { entry })
-                    .ok_or_else(|| self.corrupt(index, "an entry names no window"))?;
-                encoding::window_key(key.write(), plain, window);
-                self.delete(store, key.get().unwrap_or_default())?;
-                self.task.state.delete(index, entry)?;
-            }
-            if rows.len() < PAGE_ROWS {
-                break;
-            }
-        }
-        self.give_rows(rows);
-        self.give(key);
-        self.task.clocks[owner].earliest = self.first_time(index)?;
-        Ok(())
-    }
-
-    /// The time that the first key of a store starts with; the greatest number where there is none.
-    pub(super) fn first_time(&self, store: StoreId) -> Result<i64> {
-        let mut first = i64::MAX;
-        self.task.state.scan(store, &[], &mut |key, _| {
-            first = encoding::take_time(&mut { key }).unwrap_or(i64::MIN);
-            ControlFlow::Break(())
-        })?;
-        Ok(first)
-    }
-}
-
-/// Whether an index entry is of a window that ends by then.
-pub(super) fn ends_by(entry: &[u8], last_end: i64) -> bool {
-    encoding::take_time(&mut { entry }).is_some_and(|end| end <= last_end)
 }

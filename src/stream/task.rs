@@ -16,7 +16,7 @@ use super::output::{ChangelogRow, Output};
 use super::record::Record;
 use super::scope::{Clock, Counts, Inner, Scope};
 use super::state::{State, StoreId};
-use super::topology::{Form, InputId, NodeId, Side, Topology, index_of};
+use super::topology::{Form, Input, InputId, InputKind, NodeId, Side, Topology, index_of};
 use super::view::{self, Keys};
 
 /// A topology at work on one partition.
@@ -73,7 +73,7 @@ impl Task {
         &self.topology
     }
 
-    /// Takes a record of an input. Its `window` and `old` are not looked at.
+    /// Takes a record of an input. Only one of a grouped table's changes may have an `old` value; none has a window.
     ///
     /// # Errors
     /// Any; the task is not used again, unless [`Task::is_intact`] says so.
@@ -88,8 +88,9 @@ impl Task {
             self.inner.counts.negative_timestamp += 1;
             return Ok(());
         }
-        let record = Record { window: None, old: None, ..*record };
-        let node = self.topology.inputs[index_of(input.0)].node;
+        let Input { node, kind, .. } = self.topology.inputs[index_of(input.0)];
+        let old = record.old.filter(|_| kind == InputKind::Grouped);
+        let record = Record { window: None, old, ..*record };
         let topology = Arc::clone(&self.topology);
         let operator = &topology.nodes[node.index()].operator;
         operator.process(&mut self.scope(&topology, node, outside), &record)
@@ -109,16 +110,19 @@ impl Task {
     /// Any; the task is not used again.
     pub fn commit(&mut self, outside: &mut Outside<'_>) -> Result<()> {
         let topology = Arc::clone(&self.topology);
+        for (id, _) in (0..).map(NodeId).zip(&topology.nodes) {
+            flush_stores_of(&mut self.scope(&topology, id, outside), id)?;
+        }
+        // Only now: what was flushed last may have met rows of which the time was over.
         for (id, node) in (0..).map(NodeId).zip(&topology.nodes) {
-            let scope = &mut self.scope(&topology, id, outside);
-            flush_stores_of(scope, id)?;
-            node.operator.at_commit(scope)?;
+            node.operator.at_commit(&mut self.scope(&topology, id, outside))?;
         }
         self.write_clocks(outside.output)
     }
 
     /// Closes all windows that are open, as if stream time passed them: final results come out, and records that wait for a
-    /// match. What comes later for these windows is late. Commits.
+    /// match. What comes later for the windows of an aggregation is late; streams that are joined may still find a pair.
+    /// Commits.
     ///
     /// # Errors
     /// Any; the task is not used again.

@@ -90,11 +90,22 @@ pub(super) struct Store {
     pub(super) cached: bool,
 }
 
+/// What the records of an input are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InputKind {
+    /// Records that stand alone.
+    Stream,
+    /// The latest of each key.
+    Table,
+    /// Changes of a table's groups: what they replace came along.
+    Grouped,
+}
+
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) topic: String,
     pub(super) node: NodeId,
-    pub(super) is_table: bool,
+    pub(super) kind: InputKind,
 }
 
 /// A topology. See the head of [the room](super) for the picture.
@@ -125,7 +136,8 @@ impl Topology {
     /// The topics that each task reads one partition of, tables first: the order in which records of one timestamp are taken.
     pub fn inputs(&self) -> impl Iterator<Item = (InputId, &str)> {
         let of_kind = |table| {
-            let inputs = (0..).zip(&self.inputs).filter(move |(_, input)| input.is_table == table);
+            let is_table = |input: &Input| input.kind == InputKind::Table;
+            let inputs = (0..).zip(&self.inputs).filter(move |(_, input)| is_table(input) == table);
             inputs.map(|(id, input)| (InputId(id), input.topic.as_str()))
         };
         of_kind(true).chain(of_kind(false))

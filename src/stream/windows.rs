@@ -140,6 +140,24 @@ fn span(ms: i64, least: i64) -> Result<i64, InvalidWindows> {
     if ms < least { Err(InvalidWindows::Span(ms)) } else { Ok(ms) }
 }
 
+/// How long the rows of windows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retention {
+    pub(super) windows: Windows,
+    /// From a window's end on; never less than what a window stays open.
+    pub(super) after_end_ms: i64,
+}
+
+impl Retention {
+    /// The end of the last windows whose rows are not needed at this time: closed, of no use to others, and their retention
+    /// over.
+    pub(super) fn expired_end(&self, time: i64) -> i64 {
+        let beyond = self.after_end_ms.saturating_sub(self.windows.open_ms());
+        let kept_ms = beyond.max(self.windows.useful_ms());
+        self.windows.closed_end(time).saturating_sub(kept_ms)
+    }
+}
+
 /// The hopping windows that a time falls into, earliest first. None starts before the epoch.
 pub(super) fn hopping(
     timestamp: i64,

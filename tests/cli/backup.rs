@@ -107,6 +107,7 @@ fn through_a_pipe_and_only_some() {
     other.topic("other", 1, &[]);
     other.runnel(["restore", "-", "--topic", "small"]).stdin(file.clone()).fails(1);
     world.runnel(["backup", "-", "nothing"]).fails(1);
+    world.runnel(["backup", "-", "__consumer_offsets"]).fails(2);
     World::new().runnel(["backup", "-"]).fails(1);
     let said = other.runnel(["restore", "-", "--list"]).stdin(file.clone()).run().text();
     let lines: Vec<_> = said.lines().collect();

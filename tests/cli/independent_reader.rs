@@ -62,6 +62,45 @@ fn every_codec_and_every_index_is_as_kafka_has_it() {
     world.runnel(["log", "verify"]).run();
 }
 
+/// Batches with gaps, with a delete horizon, and without records; indexes over them.
+#[test]
+fn what_is_compacted_is_as_kafka_has_it() {
+    let world = World::new();
+    let records = assorted(3000);
+    for codec in CODECS {
+        let small = ["internal.segment.bytes=65536", "index.interval.bytes=300", "retention.ms=-1"];
+        world.topic(codec, 1, &small);
+        for half in records.chunks(1500) {
+            // What has no key would not be taken once the topic is compacted.
+            world.runnel(["topic", "alter", codec, "-c", "cleanup.policy=delete"]).run();
+            for part in half.chunks(150) {
+                world.produce(&[codec, "-J", "-z", codec], to_lines(part));
+            }
+            world.runnel(["topic", "alter", codec, "-c", "cleanup.policy=compact"]).run();
+            world.runnel(["log", "compact", codec, "--now"]).run();
+        }
+    }
+    let mut last = std::collections::HashMap::new();
+    for (offset, record) in (0..).zip(&records) {
+        last.insert(record.key.clone(), offset);
+    }
+    last.remove(&None);
+    let mut stays: Vec<i64> = last.into_values().collect();
+    stays.sort_unstable();
+    let partitions = CODECS.map(|codec| world.partition(codec, 0));
+    let all = read_all_independently(&partitions, &[]).expect("sound");
+    for codec in CODECS {
+        let found = &all[&format!("{codec}-0")];
+        let offsets: Vec<_> = found.records.iter().map(|found| found.offset).collect();
+        assert_eq!(offsets, stays, "{codec}");
+        for found in &found.records {
+            assert_eq!(found.record, records[found.offset as usize], "{codec}");
+        }
+        assert!(world.records(&[codec]) == found.records, "{codec}: consume reads the same");
+    }
+    world.runnel(["log", "verify"]).stdout("").run();
+}
+
 #[test]
 fn keyed_records_lie_where_kafkas_clients_put_them() {
     let world = World::new();

@@ -120,3 +120,31 @@ fn of_a_stopped_broker() {
     let left = world.runnel(["consume"]).args([clean.join("tx-0")]).run().text();
     assert_eq!(left.lines().count(), 20, "ten of thirty committed ones are lost");
 }
+
+#[test]
+fn refused_while_somebody_else_has_it() {
+    use runnel::storage::{Directory, LockKind, LockRange, Open, Storage as _, Wait};
+    let (world, _) = world();
+    let log = &logs(&world)[1];
+    let mut bytes = fs::read(log).expect("readable");
+    bytes[200] ^= 1;
+    fs::write(log, &bytes).expect("written");
+    let mut writer = world.runnel(["produce", "other"]).spawn();
+    writer.feed(b"x\n");
+    world.until_consume_prints("other", "x\n");
+    world.runnel(["log", "repair", "t", "--yes"]).fails(1).says("is being written").has_hint();
+    writer.close_stdin();
+    assert_eq!(writer.wait().status, 0);
+    let server = world.serve(&[]);
+    world.runnel(["log", "repair", "t", "--yes"]).fails(1).says("is being served").has_hint();
+    world.runnel(["log", "repair", "t"]).status(5).stderr("").run();
+    server.stop();
+
+    let clean = unpack(&world, "clean");
+    let directory = Directory::open(&clean).expect("opens");
+    let kafka = directory.open(".lock", Open::Create).expect("creates");
+    assert!(kafka.lock(LockRange::WHOLE_FILE, LockKind::Exclusive, Wait::No).expect("locks"));
+    world.runnel(["log", "repair", "--yes"]).args([&clean]).fails(1).says("by a Kafka broker");
+    drop(kafka);
+    world.runnel(["log", "repair", "--yes"]).args([&clean]).stdout("").run();
+}

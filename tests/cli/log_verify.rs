@@ -119,3 +119,42 @@ fn findings_as_json() {
         said.text().lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
     assert!(lines.iter().any(|line| line.to_string().contains(".log")), "{lines:?}");
 }
+
+/// The catalog, ids, directories: what is of no single partition.
+#[test]
+fn what_stands_around_the_logs() {
+    let world = sound();
+    let verify = || world.runnel(["log", "verify"]).run_any();
+    let metadata = world.partition("t", 1).join("partition.metadata");
+    let right = fs::read_to_string(&metadata).expect("readable");
+    fs::write(&metadata, "version: 0\ntopic_id: p52dS98XTxKD2RH6kAoj6A").expect("written");
+    let said = verify();
+    assert_eq!(said.status, 5, "{said}");
+    let expected =
+        "t-1/partition.metadata: the topic's id is p52dS98XTxKD2RH6kAoj6A here, expected ";
+    assert!(said.text().contains(expected), "{said}");
+    world.runnel(["log", "repair", "t", "--yes"]).run();
+    assert_eq!(fs::read_to_string(&metadata).expect("readable"), right, "it is set right");
+
+    let log_dir = world.dir().join("log");
+    fs::create_dir(log_dir.join("lost+found")).expect("made");
+    fs::create_dir(log_dir.join("gone-0.0123456789abcdef0123456789abcdef-delete")).expect("made");
+    fs::create_dir(log_dir.join("nobodys-0")).expect("made");
+    let said = verify();
+    assert_eq!((said.status, said.text().lines().count()), (0, 3), "notes alone: {said}");
+    assert!(said.text().lines().all(|line| line.starts_with("note: ")), "{said}");
+
+    let checkpoint = log_dir.join("recovery-point-offset-checkpoint");
+    fs::write(&checkpoint, "0\n1\nt 0 x\n").expect("written");
+    let said = verify();
+    let expected = "recovery-point-offset-checkpoint at position 4: malformed";
+    assert!(said.status == 5 && said.text().contains(expected), "{said}");
+    fs::remove_file(&checkpoint).expect("removed");
+
+    fs::write(world.dir().join("catalog.json"), "{ \"version\": 1, ").expect("written");
+    let said = verify();
+    assert_eq!(said.status, 5, "{said}");
+    let first = said.text().lines().next().expect("a line").to_owned();
+    assert!(first.contains("catalog.json: ") && first.contains("line 1"), "{said}");
+    assert_eq!(said.text().matches("damage: ").count(), 1, "the logs themselves are sound: {said}");
+}

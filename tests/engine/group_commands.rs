@@ -10,9 +10,7 @@ use runnel::broker::{
     TopicInfo, list_groups,
 };
 use runnel::clock::SystemClock;
-use runnel::log::{
-    Compaction, CompactionEnd, Cursor, EndMarker, TransactionCheck, TransactionVersion,
-};
+use runnel::log::{EndMarker, TransactionCheck, TransactionVersion};
 use runnel::model::{Compression, Offset, TopicName};
 use runnel::protocol::group_records::{GroupRecordKey, OffsetCommitValue};
 use runnel::record::{BatchBuilder, Headers, Outcome, Record};

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::log_ground::{CONTROL, lay_out, open, open_alone, open_to_read, segment_path, soak};
+use crate::log_ground::{
+    CONTROL, lay_out, open, open_alone, open_to_read, segment_path, soak, sound,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -401,6 +403,7 @@ impl Model {
             prop_assert!(!is_left, "{} is left", entry.name);
         }
         let log = open_to_read(Arc::new(self.world.process()), &self.config);
+        sound(&log).map_err(fail)?;
         let view = log.view().map_err(fail)?;
         for from in 0..self.end {
             let mut cursor = Cursor::at(Offset(from));

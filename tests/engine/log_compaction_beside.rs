@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::log_ground::{Result, lay_out, open, open_alone, open_to_read, soak};
+use runnel::inspect::verify_partition;
 use runnel::log::{Chunk, Compaction, CompactionEnd, Cursor, PartitionLog, View};
+use runnel::model::config::CleanupPolicy;
 use runnel::model::{Offset, TopicConfig};
 use runnel::record::{BatchBuilder, Compression, Decompressor, Headers, Record};
 use runnel::storage::Directory;
@@ -26,7 +28,12 @@ const BATCHES_EACH: usize = 60;
 const STAYS_EVERY: i64 = 40;
 
 fn config() -> TopicConfig {
-    TopicConfig { segment_bytes: 4000, index_interval_bytes: 300, ..TopicConfig::default() }
+    TopicConfig {
+        segment_bytes: 4000,
+        index_interval_bytes: 300,
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        ..TopicConfig::default()
+    }
 }
 
 /// In memory where that can be: what is tested is not how fast a disk syncs.
@@ -160,6 +167,10 @@ impl Run {
                 log.read(&now, &mut followed, 2000).map_err(|error| error.to_string())?
             {
                 take(&chunk, &mut seen)?;
+            }
+            let report = verify_partition(log, &mut |_| {}).map_err(|error| error.to_string())?;
+            if report.has_damage() {
+                return Err(format!("a verification finds {:?}", report.findings));
             }
             self.readings.fetch_add(1, Ordering::Relaxed);
         }

@@ -9,217 +9,37 @@
 //! - the next compaction leaves exactly what one does that nothing has stopped, and no leftovers;
 //! - the log can be appended to, and what was synced survives the machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use crate::kafka_load::load;
 use crate::log_ground::liar::{Lie, through};
+use crate::log_ground::transactional::{Committed, Script, committed};
 use crate::log_ground::{DIR, Result, lay_out, open, open_to_read, soak};
-use runnel::log::{
-    Compaction, CompactionEnd, Cursor, EndMarker, PartitionLog, TransactionVersion, View,
-};
+use runnel::inspect::verify_partition;
+use runnel::log::{Compaction, CompactionEnd, Cursor, PartitionLog};
 use runnel::model::TopicConfig;
-use runnel::record::{
-    Batch, BatchBuilder, Compression, Decompressor, EndTransactionMarker, Frame, Headers, Outcome,
-    Record,
-};
+use runnel::model::config::CleanupPolicy;
+use runnel::record::{Batch, Frame};
 use runnel::storage::Storage as _;
 use runnel::storage::sim::{Fault, Loss, SimStorage};
-
-/// Key and value by offset; control records are no part of it.
-type Records = BTreeMap<i64, (Vec<u8>, Option<Vec<u8>>)>;
 
 const FORCED: Compaction = Compaction { map_bytes_max: 1 << 20, is_forced: true };
 
 fn config() -> TopicConfig {
-    TopicConfig { segment_bytes: 700, index_interval_bytes: 150, ..TopicConfig::default() }
+    TopicConfig {
+        segment_bytes: 700,
+        index_interval_bytes: 150,
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        ..TopicConfig::default()
+    }
 }
 
 /// A compacted segment may take in three of before.
 fn roomy() -> TopicConfig {
     TopicConfig { segment_bytes: 2100, ..config() }
-}
-
-/// The log before any compaction, and what was appended to it.
-#[derive(Debug, Default)]
-struct Script {
-    appended: Records,
-    aborted: BTreeSet<i64>,
-    sequences: BTreeMap<i64, i32>,
-}
-
-impl Script {
-    fn run(log: &PartitionLog) -> Self {
-        let mut script = Self::default();
-        for number in 0..19_i64 {
-            script.plain(log, number, -1);
-            if number % 5 == 0 {
-                script.plain(log, number, 40);
-            }
-            // Two producers, whose transactions overlap; every second one of the first is aborted.
-            match number % 10 {
-                2 | 4 => script.transactional(log, number, 50, number % 20 < 10),
-                3 => script.transactional(log, number, 51, number == 13),
-                6 => script.end(log, 50, number % 20 < 10),
-                8 => script.end(log, 51, number == 18),
-                _ => {}
-            }
-        }
-        script
-    }
-
-    fn plain(&mut self, log: &PartitionLog, number: i64, producer: i64) {
-        let value = (number % 7 != 0).then(|| vec![number as u8; 9 + number as usize]);
-        let records =
-            [(format!("key {}", number % 4), value), (format!("once {number}"), Some(vec![1; 5]))];
-        self.append(log, &records, producer, false);
-    }
-
-    fn transactional(&mut self, log: &PartitionLog, number: i64, producer: i64, aborts: bool) {
-        let records = [
-            (format!("key {}", number % 4), Some(vec![number as u8; 25])),
-            (format!("in transaction {}", number % 3), Some(vec![2; 9])),
-        ];
-        let base = self.append(log, &records, producer, true);
-        if aborts {
-            self.aborted.extend(base..base + records.len() as i64);
-        }
-    }
-
-    fn append(
-        &mut self,
-        log: &PartitionLog,
-        records: &[(String, Option<Vec<u8>>)],
-        producer: i64,
-        transactional: bool,
-    ) -> i64 {
-        let mut builder = BatchBuilder::new(Compression::None, None);
-        for (key, value) in records {
-            let (key, value) = (Some(key.as_bytes()), value.as_deref());
-            let headers = Headers::NONE;
-            builder.push(&Record { offset: 0, timestamp: 1000, key, value, headers });
-        }
-        if producer >= 0 {
-            let sequence = self.sequences.entry(producer).or_default();
-            builder.with_producer(producer, 0, *sequence, transactional);
-            *sequence += records.len() as i32;
-        }
-        let batch = builder.finish().expect("there are records");
-        let appended = log.append_verified(batch, 5000).expect("appends");
-        let offsets = appended.base_offset.0..;
-        self.appended
-            .extend(offsets.zip(records.iter().map(|(k, v)| (k.clone().into(), v.clone()))));
-        appended.base_offset.0
-    }
-
-    fn end(&self, log: &PartitionLog, producer_id: i64, aborts: bool) {
-        let marker = EndMarker {
-            producer_id,
-            producer_epoch: 0,
-            coordinator_epoch: 0,
-            outcome: if aborts { Outcome::Abort } else { Outcome::Commit },
-            version: TransactionVersion::V1,
-        };
-        log.end_transaction(&marker, 5000).expect("ends");
-    }
-
-    /// The last record of each key among those that were committed.
-    fn last(&self) -> Records {
-        let mut last = BTreeMap::new();
-        for (offset, (key, _)) in &self.appended {
-            if !self.aborted.contains(offset) {
-                last.insert(key.clone(), *offset);
-            }
-        }
-        let stays = |(offset, record): (&i64, &(Vec<u8>, _))| {
-            (last.get(&record.0) == Some(offset)).then(|| (*offset, record.clone()))
-        };
-        self.appended.iter().filter_map(stays).collect()
-    }
-
-    /// Whether these can be what readers of committed records find.
-    fn check(&self, found: &Records) -> Result<()> {
-        for (offset, record) in found {
-            if self.appended.get(offset) != Some(record) {
-                return Err(format!("offset {offset} is not what was appended"));
-            }
-            if self.aborted.contains(offset) {
-                return Err(format!("offset {offset} was aborted"));
-            }
-        }
-        match self.last().keys().find(|offset| !found.contains_key(offset)) {
-            Some(offset) => Err(format!("offset {offset} is missing")),
-            None => Ok(()),
-        }
-    }
-}
-
-/// What a reader of committed records makes of batches, as Kafka's consumer does.
-#[derive(Debug, Default)]
-struct Committed {
-    aborted: Vec<(i64, i64)>,
-    under_way: BTreeSet<i64>,
-    next: i64,
-    records: Records,
-}
-
-impl Committed {
-    fn new(mut aborted: Vec<(i64, i64)>) -> Self {
-        aborted.sort_unstable_by_key(|(_, first)| std::cmp::Reverse(*first));
-        Self { aborted, ..Self::default() }
-    }
-
-    fn take(&mut self, batch: &Batch<'_>) -> Result<()> {
-        batch.check().map_err(|cause| cause.to_string())?;
-        if batch.base_offset().0 < self.next {
-            return Err(format!("offset {} comes after {}", batch.base_offset(), self.next));
-        }
-        self.next = batch.next_offset().0;
-        while let Some((producer, first)) = self.aborted.last()
-            && *first <= batch.last_offset().0
-        {
-            self.under_way.insert(*producer);
-            self.aborted.pop();
-        }
-        if batch.attributes().is_control() {
-            let marker = EndTransactionMarker::of(batch).map_err(|cause| cause.to_string())?;
-            if marker.is_some_and(|marker| marker.outcome == Outcome::Abort) {
-                self.under_way.remove(&batch.producer_id());
-            }
-            return Ok(());
-        }
-        if batch.attributes().is_transactional() && self.under_way.contains(&batch.producer_id()) {
-            return Ok(());
-        }
-        let mut decompressor = Decompressor::default();
-        for record in batch.records(&mut decompressor).map_err(|cause| cause.to_string())? {
-            let record = record.map_err(|cause| cause.to_string())?;
-            let key = record.key.unwrap_or_default().to_vec();
-            self.records.insert(record.offset, (key, record.value.map(<[u8]>::to_vec)));
-        }
-        Ok(())
-    }
-}
-
-/// The committed records of a view, looked up chunk by chunk.
-fn committed(log: &PartitionLog, view: &View) -> Result<Records> {
-    let (mut cursor, mut found) = (Cursor::at(view.log_start()), Records::new());
-    loop {
-        let from = cursor.offset;
-        let chunk = log.read(view, &mut cursor, 400).map_err(|error| error.to_string())?;
-        let Some(chunk) = chunk else { return Ok(found) };
-        let aborted = log.aborted_transactions(view, from, cursor.offset);
-        let aborted = aborted.map_err(|error| error.to_string())?;
-        let aborted = aborted.iter().map(|aborted| (aborted.producer_id, aborted.first_offset.0));
-        let mut committed = Committed::new(aborted.collect());
-        committed.next = from.0.min(chunk.batches().next().map_or(0, |b| b.base_offset().0));
-        for batch in chunk.batches() {
-            committed.take(&batch)?;
-        }
-        found.append(&mut committed.records);
-    }
 }
 
 /// The log as it lies on disk before the compaction, clean.
@@ -304,7 +124,12 @@ fn strike(number: u64, fault: Fault, seed: u64) -> Result<bool> {
         let log = open_to_read(Arc::new(world.process()), &config());
         let found = log.view().map_err(|error| error.to_string());
         let found = found.and_then(|view| committed(&log, &view));
-        found.and_then(|found| script.check(&found)).map_err(|wrong| format!("{what}: {wrong}"))
+        found.and_then(|found| script.check(&found)).map_err(|wrong| format!("{what}: {wrong}"))?;
+        let report = verify_partition(&log, &mut |_| {}).map_err(|error| error.to_string())?;
+        match report.has_damage() {
+            false => Ok(()),
+            true => Err(format!("{what}: a verification finds {:?}", report.findings)),
+        }
     };
     check("a new reader")?;
     let next = open(Arc::new(world.process()), &roomy());

@@ -11,15 +11,17 @@
 //!
 //! `RUNNEL_SOAK=1` tries many more.
 
+mod ops;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use self::ops::{Care, Op, configs, ops};
 use crate::log_ground::history::client;
 use crate::log_ground::{CONTROL, lay_out, open, open_alone, open_to_read, soak};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::{Config, TestCaseError};
 use runnel::log::{
     Compaction, Cursor, EndMarker, PartitionLog, TransactionCheck, TransactionVersion, View,
@@ -31,86 +33,6 @@ use runnel::storage::Storage as _;
 use runnel::storage::sim::{Fault, SimStorage};
 
 type Checked = Result<(), TestCaseError>;
-
-/// Keys of a batch's records; every fifth or so is a tombstone.
-type Keys = Vec<(u8, bool)>;
-
-/// What happens. `by` is a process, `of` a producer.
-#[derive(Debug, Clone)]
-enum Op {
-    Append {
-        by: usize,
-        of: Option<usize>,
-        keys: Keys,
-    },
-    End {
-        by: usize,
-        of: usize,
-        outcome: Outcome,
-    },
-    Care {
-        by: usize,
-        care: Care,
-    },
-    /// A process dies some operations into it.
-    Kill {
-        by: usize,
-        care: Care,
-        after: u64,
-    },
-    Reopen {
-        by: usize,
-    },
-    DropControl,
-    Pass {
-        ms: i64,
-    },
-}
-
-/// What is done to a log besides appending.
-#[derive(Debug, Clone)]
-enum Care {
-    Retain { bytes: i64, ms: i64 },
-    Delete { up_to: u8 },
-    Compact { is_forced: bool },
-}
-
-fn ops() -> impl Strategy<Value = Op> {
-    let (by, of) = (|| 0..3_usize, || 0..3_usize);
-    let keys = || vec((0..8_u8, prop::bool::weighted(0.2)), 1..4);
-    let outcome = prop_oneof![Just(Outcome::Abort), Just(Outcome::Commit)];
-    let care = || {
-        prop_oneof![
-            3 => (select(&[-1, 0, 600, 2500][..]), select(&[-1, 0, 60, 400][..]))
-                .prop_map(|(bytes, ms)| Care::Retain { bytes, ms }),
-            1 => any::<u8>().prop_map(|up_to| Care::Delete { up_to }),
-            3 => any::<bool>().prop_map(|is_forced| Care::Compact { is_forced }),
-        ]
-    };
-    prop_oneof![
-        8 => (by(), keys()).prop_map(|(by, keys)| Op::Append { by, of: None, keys }),
-        8 => (by(), of(), keys()).prop_map(|(by, of, keys)| Op::Append { by, of: Some(of), keys }),
-        6 => (by(), of(), outcome).prop_map(|(by, of, outcome)| Op::End { by, of, outcome }),
-        4 => (by(), care()).prop_map(|(by, care)| Op::Care { by, care }),
-        3 => (by(), care(), 0..40_u64).prop_map(|(by, care, after)| Op::Kill { by, care, after }),
-        1 => by().prop_map(|by| Op::Reopen { by }),
-        1 => Just(Op::DropControl),
-        1 => (0..60_i64).prop_map(|ms| Op::Pass { ms }),
-    ]
-}
-
-fn configs() -> impl Strategy<Value = TopicConfig> {
-    (300..1500_i32, 0..300_i32, select(&[30_i64, 1_000_000][..])).prop_map(
-        |(segment_bytes, index_interval_bytes, delete_retention_ms)| TopicConfig {
-            cleanup_policy: CleanupPolicy { delete: true, compact: true },
-            segment_bytes,
-            index_interval_bytes,
-            delete_retention_ms,
-            min_cleanable_dirty_ratio: 0.0,
-            ..TopicConfig::default()
-        },
-    )
-}
 
 /// A record as it was appended.
 #[derive(Debug, Clone)]
@@ -342,14 +264,22 @@ impl Model {
             prop_assert_eq!((view.log_start().0, view.end().0), (self.start, self.end));
             prop_assert_eq!(view.last_stable().0, self.stable());
             let found = self.read(log, &view)?;
-            self.check_missing(&found)?;
+            let all = self.appended.range(self.start..);
+            self.check_missing(&found, all)?;
+            // Between two readings of one view a compaction may come to be seen, or half of one.
             let committed = client(log, &view, self.start, 300).map_err(fail)?;
-            let expected: Vec<_> = found
-                .iter()
-                .filter(|offset| **offset < self.stable() && !self.is_aborted(**offset))
-                .map(|offset| self.appended[offset].value.clone().unwrap_or_default())
+            let committed: Vec<i64> =
+                committed.iter().filter_map(|value| value.parse().ok()).collect();
+            let expected = self.appended.range(self.start..self.stable());
+            let expected: Vec<_> = expected
+                .filter(|(offset, record)| record.value.is_some() && !self.is_aborted(**offset))
                 .collect();
-            prop_assert_eq!(committed, expected);
+            for offset in &committed {
+                let is_expected = expected.iter().any(|(known, _)| *known == offset);
+                prop_assert!(is_expected, "{} is no committed record", offset);
+            }
+            prop_assert!(committed.is_sorted(), "offsets rise: {:?}", committed);
+            self.check_missing(&committed, expected.into_iter())?;
         }
         Ok(())
     }
@@ -383,9 +313,13 @@ impl Model {
         Ok(found)
     }
 
-    /// Nothing is missing but what compaction may take.
-    fn check_missing(&self, found: &[i64]) -> Checked {
-        for (offset, record) in self.appended.range(self.start..) {
+    /// Nothing is missing of what is expected but what compaction may take.
+    fn check_missing<'a>(
+        &self,
+        found: &[i64],
+        expected: impl Iterator<Item = (&'a i64, &'a Appended)>,
+    ) -> Checked {
+        for (offset, record) in expected {
             if found.binary_search(offset).is_ok() {
                 continue;
             }
@@ -435,5 +369,55 @@ proptest! {
     #[test]
     fn by_a_server(config in configs(), ops in vec(ops(), 0..70), seed in any::<u64>()) {
         work(config, true, seed, ops)?;
+    }
+}
+
+/// Its records are gone, so only a snapshot tells of it; and that is above the checkpoint of what is
+/// durable, since a process died in the roll.
+#[test]
+fn an_open_transaction_whose_records_were_deleted_stays_known() {
+    let append = |of| Op::Append { by: 0, of, keys: vec![(0, false)] };
+    let compact = || Care::Compact { is_forced: true };
+    for after in 0..40 {
+        let ops = vec![
+            append(None),
+            append(Some(0)),
+            append(None),
+            Op::Kill { by: 0, care: compact(), after },
+            append(None),
+            Op::Care { by: 0, care: Care::Delete { up_to: 250 } },
+        ];
+        for is_server in [false, true] {
+            let config = TopicConfig { segment_bytes: 1000, ..TopicConfig::default() };
+            work(config, is_server, after, ops.clone()).expect("it is known");
+        }
+    }
+}
+
+/// The records of an aborted transaction were deleted, and the index that tells of it goes by a
+/// compaction, which may die on the way: readers that know of the index do without it then.
+#[test]
+fn an_index_of_aborted_transactions_goes_at_any_time() {
+    let append = |of| Op::Append { by: 0, of, keys: vec![(0, false)] };
+    for after in 0..40 {
+        let ops = vec![
+            append(Some(0)),
+            Op::Care { by: 0, care: Care::Delete { up_to: 255 } },
+            Op::End { by: 0, of: 0, outcome: Outcome::Abort },
+            append(None),
+            append(None),
+            append(None),
+            Op::Kill { by: 0, care: Care::Compact { is_forced: false }, after },
+            append(None),
+        ];
+        for is_server in [false, true] {
+            let config = TopicConfig {
+                segment_bytes: 200,
+                min_cleanable_dirty_ratio: 0.0,
+                cleanup_policy: CleanupPolicy { delete: true, compact: true },
+                ..TopicConfig::default()
+            };
+            work(config, is_server, after, ops.clone()).expect("it is read");
+        }
     }
 }

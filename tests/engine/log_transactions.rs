@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::log_ground::history::{Fact, History};
 use crate::log_ground::{
-    CONTROL, Rec, batch, lay_out, open, open_alone, open_to_read, segment_path, soak,
+    CONTROL, Rec, batch, lay_out, open, open_alone, open_to_read, segment_path, soak, sound,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
@@ -357,6 +357,7 @@ impl Model {
             let checked = self.history.check(log, &view);
             checked.map_err(|wrong| fail(format!("process {number}: {wrong}")))?;
         }
+        sound(&reader).map_err(fail)?;
         let by = self.now_ms as usize % self.processes.len();
         let open = self.processes[by].log.open_transactions(self.now_ms).map_err(fail)?;
         let open: Vec<_> = open.iter().map(|producer| producer.producer_id as usize).collect();

@@ -215,7 +215,8 @@ fn an_aggregate_of_an_aggregate_sums_up_under_any_cache() {
     let build = || {
         let mut builder = TopologyBuilder::new();
         let (_, rows) = builder.table("in", "rows");
-        let table = builder.aggregate_table(rows, before(':'), sum(), "sums");
+        let grouped = builder.group(rows, before(':'));
+        let table = builder.aggregate_groups(grouped, sum(), "sums");
         let sink = builder.sink("out");
         builder.table_to(table, sink);
         Arc::new(builder.build())

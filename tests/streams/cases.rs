@@ -177,7 +177,8 @@ fn one_table(builder: &mut TopologyBuilder, name: &str) -> Option<Judge> {
     let store = if name == "table_to_stream" { "table" } else { "left" };
     let (_, left) = builder.table("left", store);
     let by_group = |builder: &mut TopologyBuilder, aggregator| {
-        builder.aggregate_table(left, before(':'), aggregator, "table")
+        let grouped = builder.group(left, before(':'));
+        builder.aggregate_groups(grouped, aggregator, "table")
     };
     let result = match name {
         "table_to_stream" => left,
@@ -229,9 +230,8 @@ fn in_windows(builder: &mut TopologyBuilder, name: &str, params: &Params<'_>) ->
     let (_, left) = builder.stream("left");
     if name.starts_with("cogroup_") {
         let (_, right) = builder.stream("right");
-        let sides =
-            vec![(left, params.windowed(count_by(1))), (right, params.windowed(count_by(100)))];
-        let table = builder.cogroup_windows(sides, "table");
+        let sides = vec![(left, count_by(1)), (right, count_by(100))];
+        let table = builder.cogroup_windows(sides, params.windows(), "table");
         table_out(builder, table);
         return Judge::NullsCount;
     }

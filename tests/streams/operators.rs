@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use runnel::stream::{
     EmitStrategy, Error, Inputs, JoinKind, JoinWindows, Keys, MemoryState, Origin, Outside, Record,
-    State as _, StoreId, Task, TopologyBuilder, Value, Windowed, Windows,
+    State as _, StoreId, Task, TopologyBuilder, Value, Windowed, Windows, decode_change,
+    encode_change,
 };
 
 use crate::bench::{Bench, Out};
-use crate::programs::{count, joiner, number_over};
+use crate::programs::{before, count, joiner, number_over, sum};
 
 fn windowed(windows: Windows, emit: EmitStrategy, retention_ms: i64) -> Windowed {
     Windowed { windows, emit, retention_ms, aggregator: count() }
@@ -306,4 +307,101 @@ fn a_program_sees_where_a_record_comes_from() {
     let record = Record { origin, ..Record::default() };
     bench.task.process(input, &record, &mut outside).expect("goes on");
     assert_eq!(bench.kept.records[0].1.value.as_deref(), Some("in-3@7"));
+}
+
+#[test]
+fn groups_of_a_table_may_be_in_another_task() {
+    let mut builder = TopologyBuilder::new();
+    let (_, rows) = builder.table("in", "rows");
+    let grouped = builder.group(rows, before(':'));
+    let sink = builder.sink("groups");
+    builder.grouped_to(grouped, sink);
+    let mut first = Bench::new(&Arc::new(builder.build()), 0);
+
+    let mut builder = TopologyBuilder::new();
+    let (input, grouped) = builder.grouped("groups");
+    let sums = builder.aggregate_groups(grouped, sum(), "sums");
+    let sink = builder.sink("out");
+    builder.table_to(sums, sink);
+    let mut second = Bench::new(&Arc::new(builder.build()), 0);
+
+    for (key, value) in [("a", "x:1"), ("b", "x:5"), ("a", "x:3"), ("a", "y:7"), ("b", "x:6")] {
+        let seen = first.kept.records.len();
+        let out = first.feed("in", Some(key), Some(value), 0);
+        for (change, old) in out.iter().zip(&first.kept.old[seen..]) {
+            let key = change.key.as_deref().map(str::as_bytes);
+            let [value, old] = [&change.value, old].map(|text| text.as_deref().map(str::as_bytes));
+            let change = Record { key, value, old, ..Record::default() };
+            let mut on_the_wire = Value::default();
+            encode_change(&change, &mut on_the_wire);
+            let record = Record { key, value: on_the_wire.get(), ..Record::default() };
+            let change = decode_change(&record).expect("a change");
+            let mut outside = Outside { globals: &second.globals, output: &mut second.kept };
+            second.task.process(input, &change, &mut outside).expect("goes on");
+        }
+    }
+    let rows = second.rows("sums");
+    let sums: Vec<_> = rows.iter().map(|row| (row.key.as_deref(), row.value.as_deref())).collect();
+    assert_eq!(sums, [(Some("x"), Some("6")), (Some("y"), Some("7"))]);
+}
+
+/// Two counts in windows, joined by key and window, and kept in a store of their own.
+#[test]
+fn tables_of_windows_are_joined_by_key_and_window_and_expire() {
+    for cache_bytes in [0, 1 << 20] {
+        let mut builder = TopologyBuilder::new();
+        let counts = ["left", "right"].map(|topic| {
+            let (_, stream) = builder.stream(topic);
+            let windowed = windowed(tumbling(10, 0), EmitStrategy::Change, 0);
+            builder.aggregate_windows(stream, windowed, topic)
+        });
+        let joined = builder.join_tables((counts[0], counts[1]), JoinKind::Inner, joiner());
+        let kept = builder.keep(joined, "joined");
+        let sink = builder.sink("out");
+        builder.table_to(kept, sink);
+        let mut bench = Bench::new(&Arc::new(builder.build()), cache_bytes);
+        for (topic, timestamp) in
+            [("left", 1), ("left", 2), ("right", 3), ("left", 11), ("right", 12)]
+        {
+            bench.feed(topic, Some("a"), Some("x"), timestamp);
+        }
+        bench.commit();
+        let windows = [(0, 10, "2+1"), (10, 20, "1+1")];
+        let told: Vec<Out> = bench.kept.records.iter().map(|(_, out)| out.clone()).collect();
+        assert_eq!(spans(&told), windows, "a cache of {cache_bytes}");
+        assert_eq!(spans(&bench.rows("joined")), windows[1..], "the first is closed");
+        let bench = bench.restarted(cache_bytes);
+        assert_eq!(spans(&bench.rows("joined")), windows[1..]);
+    }
+}
+
+#[test]
+fn a_table_without_windows_made_of_one_with_windows_has_plain_keys() {
+    let mut builder = TopologyBuilder::new();
+    let (_, stream) = builder.stream("in");
+    let windowed = windowed(tumbling(10, 0), EmitStrategy::Change, 0);
+    let counts = builder.aggregate_windows(stream, windowed, "count");
+    let changes = builder.changes(counts);
+    let latest = builder.latest(changes, "latest");
+    let updates = builder.aggregate(changes, count(), "updates");
+    let sink = builder.sink("out");
+    builder.table_to(latest, sink);
+    builder.table_to(updates, sink);
+    let topology = Arc::new(builder.build());
+    for cache_bytes in [0, 1 << 20] {
+        let mut bench = Bench::new(&topology, cache_bytes);
+        for timestamp in [1, 2, 11] {
+            bench.feed("in", Some("a"), Some("x"), timestamp);
+        }
+        bench.commit();
+        let row = |value: &str| Out {
+            key: Some("a".to_owned()),
+            window: None,
+            value: Some(value.to_owned()),
+            timestamp: 11,
+        };
+        assert_eq!(bench.rows("latest"), [row("1")]);
+        assert_eq!(bench.rows("updates"), [row(if cache_bytes == 0 { "3" } else { "2" })]);
+        assert!(bench.kept.records.iter().all(|(_, out)| out.window.is_none()));
+    }
 }

@@ -19,6 +19,27 @@ struct Open {
     producer: ProducerInfo,
 }
 
+impl Open {
+    /// The same as it is by now; `None` if it has ended.
+    fn as_it_is_now(&self, now_ms: i64) -> Option<Self> {
+        let open = self.log.open_transactions(now_ms).unwrap_or_default();
+        let is_it = |it: &ProducerInfo| it.producer_id == self.producer.producer_id;
+        let producer = open.into_iter().find(is_it)?;
+        Some(Self { log: Arc::clone(&self.log), producer })
+    }
+
+    /// What aborts it, in an epoch.
+    fn abort(&self, producer_epoch: i16) -> EndMarker {
+        EndMarker {
+            producer_id: self.producer.producer_id,
+            producer_epoch,
+            coordinator_epoch: self.producer.coordinator_epoch.max(0),
+            outcome: Outcome::Abort,
+            version: TransactionVersion::V1,
+        }
+    }
+}
+
 impl Transactions {
     /// Puts everything in order at the start of a server: reads all ids, carries out what was decided,
     /// and aborts transactions that no id knows to be going on. Those that one does go on.
@@ -62,16 +83,15 @@ impl Transactions {
             return Ok(());
         }
         let owners = self.owners();
-        let mut lost: HashMap<Arc<str>, Partitions> = HashMap::new();
-        for Open { log, producer } in open {
-            let tp = log.partition();
-            match owners.get(&producer.producer_id) {
-                Some(id) => lost.entry(Arc::clone(id)).or_default().insert(&tp.topic, tp.partition),
-                None => self.abort_unknown(&log, &producer)?,
+        let mut of_ids: HashMap<Arc<str>, Vec<Open>> = HashMap::new();
+        for open in open {
+            match owners.get(&open.producer.producer_id) {
+                Some(id) => of_ids.entry(Arc::clone(id)).or_default().push(open),
+                None => self.abort_unknown(&open)?,
             }
         }
-        for (id, partitions) in lost {
-            self.abort_lost(&id, &partitions);
+        for (id, open) in of_ids {
+            self.abort_lost(&id, &open);
         }
         Ok(())
     }
@@ -91,58 +111,60 @@ impl Transactions {
 
     /// Aborts a transaction whose id is not known any more. The epoch rises, so that whoever began
     /// it hears of that.
-    fn abort_unknown(&self, log: &PartitionLog, producer: &ProducerInfo) -> Result<()> {
-        let marker = EndMarker {
-            producer_id: producer.producer_id,
-            producer_epoch: producer.producer_epoch.saturating_add(1),
-            coordinator_epoch: producer.coordinator_epoch.max(0),
-            outcome: Outcome::Abort,
-            version: TransactionVersion::V1,
-        };
-        let tp = log.partition();
-        self.tell(&tp.topic, tp.partition, marker).map(drop)
+    fn abort_unknown(&self, open: &Open) -> Result<()> {
+        let epoch = open.producer.producer_epoch.saturating_add(1);
+        let tp = open.log.partition();
+        self.tell(&tp.topic, tp.partition, open.abort(epoch)).map(drop)
     }
 
     /// Aborts the transaction of an id if partitions have it open that it does not have, or if the
     /// command died that began it. A client that goes on with the rest would commit half of it; so it is
-    /// fenced.
-    fn abort_lost(&self, id: &str, open_in: &Partitions) {
+    /// fenced, unless it was before.
+    fn abort_lost(&self, id: &str, open: &[Open]) {
         let Ok(mut locked) = self.lock(id) else { return };
         let Ok((id, transaction)) = locked.ready(id) else { return };
-        let open_in = self.end_again(transaction, open_in);
+        let mut left = Partitions::default();
+        // While the lock was waited for its owner may have ended it, or begun the next.
+        for open in open.iter().filter_map(|open| open.as_it_is_now(self.store.now_ms())) {
+            let (tp, epoch) = (open.log.partition(), transaction.producer.producer_epoch);
+            let marker = match self.lost_marker(transaction, &open) {
+                Some(lost) => marker_of(lost),
+                // Whoever began it has no epoch any more to go on with.
+                None if open.producer.producer_epoch < epoch => open.abort(epoch),
+                None => {
+                    left.insert(&tp.topic, tp.partition);
+                    continue;
+                }
+            };
+            if let Err(error) = self.tell(&tp.topic, tp.partition, marker) {
+                self.store.failures.note(&error);
+            }
+        }
         let is_known =
-            transaction.state == State::Ongoing && open_in.is_within(&transaction.partitions);
-        let is_over = transaction.state != State::Ongoing && open_in.iter().next().is_none();
+            transaction.state == State::Ongoing && left.is_within(&transaction.partitions);
+        let is_over = transaction.state != State::Ongoing && left.iter().next().is_none();
         if is_over || is_known && !self.is_abandoned(&id) {
             return;
         }
-        let next = transaction.fenced(&open_in, self.store.now_ms());
+        let next = transaction.fenced(&left, self.store.now_ms());
         // What went wrong was noted, and is tried again when somebody meets it.
         let _ = self.decide_here(&mut locked, &id, next);
     }
 
-    /// Writes markers anew that a crash has taken from their partitions, of those that have something
-    /// open; gives the others. What follows a marker is lost with it: so what is open in a log that
-    /// ends before one is what that one ended.
-    fn end_again(&self, transaction: &Transaction, open_in: &Partitions) -> Partitions {
-        let mut left = Partitions::default();
-        for (topic, partition) in open_in.iter() {
-            let end = self.log_of(topic, partition).and_then(|log| log.view().ok());
-            let end = end.map_or(i64::MAX, |view| view.end().0);
-            let is_lost = |marker: &&UnsyncedMarker| {
-                (&*marker.topic, marker.partition) == (topic, partition) && end <= marker.offset
-            };
-            let lost = transaction.unsynced.iter().filter(is_lost);
-            match lost.min_by_key(|marker| marker.offset) {
-                Some(lost) => {
-                    if let Err(error) = self.tell(topic, partition, marker_of(lost)) {
-                        self.store.failures.note(&error);
-                    }
-                }
-                None => left.insert(topic, partition),
-            }
-        }
-        left
+    /// The marker that a crash has taken from a partition that has something open. What follows a
+    /// marker is lost with it: so what is open in a log that ends before one is what that one ended.
+    fn lost_marker<'t>(
+        &self,
+        transaction: &'t Transaction,
+        open: &Open,
+    ) -> Option<&'t UnsyncedMarker> {
+        let end = open.log.view().map_or(i64::MAX, |view| view.end().0);
+        let tp = open.log.partition();
+        let is_lost = |marker: &&UnsyncedMarker| {
+            (&*marker.topic, marker.partition) == (tp.topic.as_str(), tp.partition)
+                && end <= marker.offset
+        };
+        transaction.unsynced.iter().filter(is_lost).min_by_key(|marker| marker.offset)
     }
 
     /// Carries out what was decided, where who decided it died.

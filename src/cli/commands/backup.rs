@@ -34,6 +34,10 @@ pub(in crate::cli) struct BackupArgs {
 pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
     let topics = args.topics.iter().map(|name| topic_name(name));
     let topics = topics.collect::<Result<Vec<_>, _>>()?;
+    if let Some(internal) = topics.iter().find(|name| name.is_internal()) {
+        return Err(CommandError::usage(format!("{internal} is Kafka's own"))
+            .hint("what groups have committed of a topic is in its backup"));
+    }
     let cluster = reading(context, &topics)?;
     let done = if args.file == Path::new(STANDARD) {
         let stdout = std::io::stdout();

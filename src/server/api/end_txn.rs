@@ -2,6 +2,9 @@
 //! written, so that the next transaction need not wait for this one. From 5 on each end begins an
 //! epoch, which the answer tells. Source: KIP-98, KIP-890.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::{Answer, Context, errors, later};
 use crate::broker::{ProducerIdAndEpoch, Sender};
 use crate::log::TransactionVersion;
@@ -26,10 +29,17 @@ pub(super) fn handle(context: &Context<'_>, request: &EndTxnRequest) -> Answer {
         EPOCHS_SINCE.. => TransactionVersion::V2,
         _ => TransactionVersion::V1,
     };
+    let node = Arc::clone(context.node);
     later(|reply| {
         let reply = Box::new(move |ended: Result<ProducerIdAndEpoch, ErrorCode>| {
             reply(match ended {
                 Ok(ProducerIdAndEpoch { producer_id, producer_epoch }) => {
+                    let metrics = &node.metrics;
+                    let ended = match outcome {
+                        Outcome::Commit => &metrics.transactions_committed,
+                        Outcome::Abort => &metrics.transactions_aborted,
+                    };
+                    ended.fetch_add(1, Relaxed);
                     EndTxnResponse { producer_id, producer_epoch, ..Default::default() }
                 }
                 Err(error) => EndTxnResponse {

@@ -218,7 +218,7 @@ impl Fetch {
         }
         if self.is_read_committed && view.may_have_aborted() {
             let aborted = aborted(log, &view, offset, cursor.offset.min(bound));
-            if !log.view().map_err(of_log)?.has_segments_of(&view) {
+            if !log.view().map_err(of_log)?.has_files_of(&view) {
                 // The index may be that of other records already.
                 return self.read(fetched, topic_id, asked, log);
             }

@@ -10,13 +10,14 @@ mod tables;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::operators::{EmitStrategy, Retention};
+use super::operators::EmitStrategy;
 use super::program::Aggregator;
 use super::state::StoreId;
 use super::topology::{
-    Form, GlobalId, Input, InputId, Node, NodeId, Operator, Side, SinkId, Store, Topology,
+    Form, GlobalId, Input, InputId, InputKind, Node, NodeId, Operator, Side, SinkId, Store,
+    Topology,
 };
-use super::windows::Windows;
+use super::windows::{Retention, Windows};
 
 /// A stream in a topology that is being built: each record stands alone.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,11 @@ impl Table {
         self.store
     }
 }
+
+/// A table's changes under the keys of groups, in a topology that is being built: what an aggregation takes, here or, by way
+/// of a topic, in the task that has the group.
+#[derive(Debug, Clone, Copy)]
+pub struct Grouped(NodeId);
 
 /// An aggregation in windows.
 pub struct Windowed {
@@ -107,8 +113,8 @@ impl TopologyBuilder {
         StoreId(number(self.topology.stores.len() - 1))
     }
 
-    fn add_input(&mut self, topic: &str, node: NodeId, is_table: bool) -> InputId {
-        self.topology.inputs.push(Input { topic: topic.to_owned(), node, is_table });
+    fn add_input(&mut self, topic: &str, node: NodeId, kind: InputKind) -> InputId {
+        self.topology.inputs.push(Input { topic: topic.to_owned(), node, kind });
         InputId(number(self.topology.inputs.len() - 1))
     }
 

@@ -7,13 +7,13 @@ use crate::stream::operators::{
 };
 use crate::stream::program::{Joiner, Mapper, Predicate, Selector};
 use crate::stream::state::StoreId;
-use crate::stream::topology::{Form, GlobalId, InputId, NodeId, Side, SinkId};
+use crate::stream::topology::{Form, GlobalId, InputId, InputKind, NodeId, Side, SinkId};
 
 impl TopologyBuilder {
     /// A topic as a stream.
     pub fn stream(&mut self, topic: &str) -> (InputId, Stream) {
         let node = self.add_node(Pass, &[]);
-        (self.add_input(topic, node, false), Stream(node))
+        (self.add_input(topic, node, InputKind::Stream), Stream(node))
     }
 
     /// Puts a stream's records out.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Stream, Table, TopologyBuilder, Windowed};
+use super::{Grouped, Stream, Table, TopologyBuilder, Windowed};
 use crate::stream::operators::{
     AggregateStream, AggregateTable, AggregateWindows, EmitStrategy, FilterTable, GroupTable,
-    JoinForeignKey, JoinKind, JoinTables, Latest, MapTable, Pass, Retention, Suppress,
+    JoinForeignKey, JoinKind, JoinTables, Latest, MapTable, Pass, Suppress,
 };
 use crate::stream::program::{Aggregator, Joiner, Predicate, Selector};
-use crate::stream::topology::{Form, InputId, NodeId, Operator, Side, SinkId};
+use crate::stream::topology::{Form, InputId, InputKind, NodeId, Operator, Side, SinkId};
+use crate::stream::windows::{Retention, Windows};
 
 impl TopologyBuilder {
     /// A stream as a table: the latest value of each key, kept in a store of this name.
@@ -19,7 +20,7 @@ impl TopologyBuilder {
     /// A topic as a table: the latest value of each key, kept in a store of this name. Records without a key are left out.
     pub fn table(&mut self, topic: &str, store: &str) -> (InputId, Table) {
         let table = self.add_latest(store, &[], None);
-        (self.add_input(topic, table.node, true), table)
+        (self.add_input(topic, table.node, InputKind::Table), table)
     }
 
     /// Puts a table's changes out.
@@ -68,7 +69,9 @@ impl TopologyBuilder {
         let join = JoinTables { left: left_store, right: right_store, kind, joiner };
         let parents = [(left.node, Side::Left), (right.node, Side::Right)];
         let node = self.add_node(join, &parents);
-        Table { node, store: None, tells_old: false, retention: left.retention }
+        // With windows only where both have them: else the keys alone are the rows'.
+        let retention = left.retention.filter(|_| right.retention.is_some());
+        Table { node, store: None, tells_old: false, retention }
     }
 
     /// A table beside the rows of another that a program names: inner or left. Which row names which is kept in a store of
@@ -115,39 +118,65 @@ impl TopologyBuilder {
 
     /// The aggregate of a stream's records by key and window.
     pub fn aggregate_windows(&mut self, stream: Stream, windowed: Windowed, store: &str) -> Table {
-        self.cogroup_windows(vec![(stream, windowed)], store)
+        let Windowed { windows, emit, retention_ms, aggregator } = windowed;
+        let retention = Retention { windows, after_end_ms: retention_ms };
+        self.add_windows(vec![(stream, aggregator)], retention, emit, store)
     }
 
-    /// One aggregate of several streams by key and window, each with a way of its own to add to it, and a clock of its own.
-    /// All must have the same windows.
-    pub fn cogroup_windows(&mut self, streams: Vec<(Stream, Windowed)>, store: &str) -> Table {
-        let cached = streams.iter().all(|(_, windowed)| windowed.emit == EmitStrategy::Change);
-        let (store, index) = self.add_windowed_store(store, cached);
-        let mut kept = None;
-        let mut parents = Vec::new();
-        for (stream, windowed) in streams {
-            let Windowed { windows, emit, retention_ms, aggregator } = windowed;
-            let retention = Retention { windows, after_end_ms: retention_ms };
-            kept = Some(retention);
-            let node = AggregateWindows { store, index, retention, emit, aggregator };
-            parents.push((self.add_node(node, &[(stream.0, Side::Left)]), Side::Left));
-        }
-        let node = self.add_node(Pass, &parents);
-        Table { node, store: Some(store), tells_old: true, retention: kept }
-    }
-
-    /// The aggregate of a table's rows by a group that a program finds.
-    pub fn aggregate_table(
+    /// One aggregate of several streams by key and window, each with a way of its own to add to it, and a clock of its own:
+    /// so there are no final results. Rows are kept until the first clock says that they are not needed.
+    pub fn cogroup_windows(
         &mut self,
-        table: Table,
-        group: Selector,
+        streams: Vec<(Stream, Arc<dyn Aggregator>)>,
+        windows: Windows,
+        store: &str,
+    ) -> Table {
+        let retention = Retention { windows, after_end_ms: 0 };
+        self.add_windows(streams, retention, EmitStrategy::Change, store)
+    }
+
+    fn add_windows(
+        &mut self,
+        streams: Vec<(Stream, Arc<dyn Aggregator>)>,
+        retention: Retention,
+        emit: EmitStrategy,
+        store: &str,
+    ) -> Table {
+        let (store, index) = self.add_windowed_store(store, emit == EmitStrategy::Change);
+        let add = |builder: &mut Self, (stream, aggregator): (Stream, _)| {
+            let node = AggregateWindows { store, index, retention, emit, aggregator };
+            (builder.add_node(node, &[(stream.0, Side::Left)]), Side::Left)
+        };
+        let parents: Vec<_> = streams.into_iter().map(|stream| add(self, stream)).collect();
+        let node = self.add_node(Pass, &parents);
+        Table { node, store: Some(store), tells_old: true, retention: Some(retention) }
+    }
+
+    /// A table's rows by a group that a program finds.
+    pub fn group(&mut self, table: Table, group: Selector) -> Grouped {
+        Grouped(self.of_changes(table, GroupTable(group)).node)
+    }
+
+    /// Puts changes of groups out: value and old value both, as [`encode_change`](crate::stream::encode_change) has them.
+    pub fn grouped_to(&mut self, grouped: Grouped, sink: SinkId) {
+        self.stream_to(Stream(grouped.0), sink);
+    }
+
+    /// Changes of groups that were put out to a topic. Their records' `old` is looked at.
+    pub fn grouped(&mut self, topic: &str) -> (InputId, Grouped) {
+        let node = self.add_node(Pass, &[]);
+        (self.add_input(topic, node, InputKind::Grouped), Grouped(node))
+    }
+
+    /// The aggregate of the rows of each group.
+    pub fn aggregate_groups(
+        &mut self,
+        grouped: Grouped,
         aggregator: Arc<dyn Aggregator>,
         store: &str,
     ) -> Table {
-        let grouped = self.of_changes(table, GroupTable(group));
         let store = self.add_store(store, self.next_node(), Form::Table, true);
-        let parents = [(grouped.node, Side::Left)];
-        let node = self.add_node(AggregateTable { store, aggregator }, &parents);
+        let node = self.add_node(AggregateTable { store, aggregator }, &[(grouped.0, Side::Left)]);
         Table { node, store: Some(store), tells_old: true, retention: None }
     }
 

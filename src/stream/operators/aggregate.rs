@@ -31,7 +31,8 @@ impl Operator for AggregateStream {
         let before = scope.copy_row(self.store, key, &mut old)?;
         self.aggregator.add(record, old.get(), &mut new)?;
         let timestamp = before.map_or(record.timestamp, |before| before.max(record.timestamp));
-        let change = Record { value: new.get(), old: old.get(), timestamp, ..*record };
+        let change =
+            Record { value: new.get(), old: old.get(), timestamp, window: None, ..*record };
         scope.update(self.store, key, &change)?;
         scope.give(old);
         scope.give(new);

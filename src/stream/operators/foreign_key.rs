@@ -7,9 +7,9 @@ use crate::stream::error::Result;
 use crate::stream::operators::JoinKind;
 use crate::stream::program::{Joiner, Selector, Sides};
 use crate::stream::record::Record;
+use crate::stream::scans::PAGE_ROWS;
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::{PAGE_ROWS, row_key};
 use crate::stream::topology::{Operator, Side};
 
 /// Left rows beside the right row that each names. What the result was before, it does not tell: a store behind it does.
@@ -59,7 +59,7 @@ impl JoinForeignKey {
         }
         let mut key = scope.take();
         let mut reference = scope.take();
-        row_key(record, &mut key);
+        scope.row_key(self.left, record, &mut key);
         for (foreign_key, is_new) in [(old, false), (new, true)] {
             let Some(foreign_key) = foreign_key else { continue };
             reference.clear();

@@ -17,7 +17,7 @@ mod windowed;
 
 pub(super) use aggregate::{AggregateStream, AggregateTable};
 pub(super) use foreign_key::JoinForeignKey;
-pub(super) use latest::{Latest, Retention};
+pub(super) use latest::Latest;
 pub(super) use stateless::{Branch, Filter, Map, Pass, Sink};
 pub use stream_stream::JoinWindows;
 pub(super) use stream_stream::{Buffer, JoinStreams};
@@ -27,6 +27,8 @@ pub(super) use table::{FilterTable, GroupTable, MapTable};
 pub(super) use table_table::JoinTables;
 pub(super) use windowed::AggregateWindows;
 pub use windowed::EmitStrategy;
+
+use super::topology::Side;
 
 /// Which sides of a join come out without a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,7 @@ pub enum JoinKind {
 
 impl JoinKind {
     /// Whether a record of this side comes out without a match.
-    fn keeps(self, side: super::topology::Side) -> bool {
-        use super::topology::Side;
+    fn keeps(self, side: Side) -> bool {
         match self {
             Self::Inner => false,
             Self::Left => side == Side::Left,

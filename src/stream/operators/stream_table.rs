@@ -18,11 +18,14 @@ pub(in crate::stream) struct JoinTable {
 
 impl Operator for JoinTable {
     fn process(&self, scope: &mut Scope<'_>, record: &Record<'_>) -> Result<()> {
+        let mut key = scope.take();
         let mut right = scope.take();
-        if let Some(key) = record.key {
-            scope.copy_row(self.store, key, &mut right)?;
+        if record.key.is_some() {
+            scope.row_key(self.store, record, &mut key);
+            scope.copy_row(self.store, key.get().unwrap_or_default(), &mut right)?;
         }
         join(scope, record, right.get(), self.kind, record.key.is_some(), &self.joiner)?;
+        scope.give(key);
         scope.give(right);
         Ok(())
     }

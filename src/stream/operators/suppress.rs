@@ -7,9 +7,9 @@ use crate::stream::encoding;
 use crate::stream::error::Result;
 use crate::stream::program::Value;
 use crate::stream::record::{Record, Window};
+use crate::stream::scans::{PAGE_ROWS, ends_by};
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::{PAGE_ROWS, ends_by};
 use crate::stream::topology::Operator;
 use crate::stream::windows::Windows;
 

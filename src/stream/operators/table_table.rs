@@ -6,7 +6,6 @@ use crate::stream::program::{Joiner, Sides};
 use crate::stream::record::Record;
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::row_key;
 use crate::stream::topology::{Operator, Side};
 
 /// Two tables by key, as far as each has told of its rows. What the result was before, it does not tell: a store behind it does.
@@ -33,7 +32,7 @@ impl Operator for JoinTables {
         let mut key = scope.take();
         let mut other = scope.take();
         let mut value = scope.take();
-        row_key(record, &mut key);
+        scope.row_key(other_store, record, &mut key);
         let before = scope.copy_told_row(other_store, key.get().unwrap_or_default(), &mut other)?;
 
         let nothing_there = record.value.is_none() && record.old.is_none();

@@ -11,9 +11,9 @@ use crate::stream::error::Result;
 use crate::stream::program::{Joiner, Sides, Value};
 use crate::stream::record::Record;
 use crate::stream::rows::Rows;
+use crate::stream::scans::PAGE_ROWS;
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::PAGE_ROWS;
 use crate::stream::topology::Side;
 
 /// The records that wait, and what is done with one in the end.

@@ -8,18 +8,17 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::latest::Retention;
 use super::{hopping, session, sliding};
 use crate::stream::encoding;
 use crate::stream::error::Result;
 use crate::stream::program::{Aggregator, Value};
 use crate::stream::record::{Record, Window};
 use crate::stream::rows::Rows;
+use crate::stream::scans::{PAGE_ROWS, ends_by};
 use crate::stream::scope::Scope;
 use crate::stream::state::StoreId;
-use crate::stream::stores::{PAGE_ROWS, ends_by};
 use crate::stream::topology::Operator;
-use crate::stream::windows::{Kind, Windows};
+use crate::stream::windows::{Kind, Retention, Windows};
 
 /// When a windowed aggregation tells of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

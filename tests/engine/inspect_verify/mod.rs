@@ -1,6 +1,7 @@
 //! Verifying logs: what Kafka 4.3.0 and this library wrote is sound, and what was done to a copy
 //! is told with file, position and severity.
 
+mod beside;
 mod damage;
 mod ends;
 mod garbage;

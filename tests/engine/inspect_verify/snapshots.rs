@@ -32,7 +32,7 @@ fn with_producers() -> Own {
 }
 
 /// Writes a snapshot anew with a right crc.
-fn reseal(path: &Path, bytes: &mut [u8]) {
+pub(super) fn reseal(path: &Path, bytes: &mut [u8]) {
     let crc = crc32c::crc32c(&bytes[6..]);
     bytes[2..6].copy_from_slice(&crc.to_be_bytes());
     fs::write(path, bytes).unwrap();

@@ -5,9 +5,11 @@
 
 pub(crate) mod history;
 pub(crate) mod liar;
+pub(crate) mod transactional;
 
 use std::sync::Arc;
 
+use runnel::inspect::{Severity, verify_partition};
 use runnel::log::{Cursor, Owned, PartitionLog, Place, View, names};
 use runnel::model::{Offset, TopicConfig, TopicName, TopicPartition};
 use runnel::record::{Batch, BatchBuilder, Compression, Decompressor, Headers, Record};
@@ -38,6 +40,21 @@ pub(crate) fn lay_out(storage: &dyn Storage) {
     for dir in ["", "log", "run"] {
         storage.sync_dir(dir).expect("syncs");
     }
+}
+
+/// What a verification finds damaged of a log that nobody did anything to; as its control file has it,
+/// and as its files alone tell.
+pub(crate) fn sound(log: &PartitionLog) -> Result<()> {
+    let place = Place { control: None, ..log.place().clone() };
+    for log in [log, &PartitionLog::new(place, log.config())] {
+        let report = verify_partition(log, &mut |_| {}).map_err(|error| error.to_string())?;
+        let damaged = report.findings.iter().filter(|it| it.severity == Severity::Damage);
+        let damaged: Vec<_> = damaged.map(ToString::to_string).collect();
+        if !damaged.is_empty() {
+            return Err(damaged.join("; "));
+        }
+    }
+    Ok(())
 }
 
 fn partition() -> TopicPartition {

@@ -353,9 +353,12 @@ impl Lab {
         loop {
             let before = self.crashes;
             self.tell_again(of)?;
-            let results =
-                self.processes.iter().map(|process| process.log.sync(self.now_ms).is_ok());
-            if results.fold(true, |all, one| all && one) && before == self.crashes {
+            // All of them, also after one has failed.
+            let mut is_synced = true;
+            for process in &self.processes {
+                is_synced &= process.log.sync(self.now_ms).is_ok();
+            }
+            if is_synced && before == self.crashes {
                 return Ok(());
             }
             self.revive()?;
