@@ -46,7 +46,7 @@ pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Re
         let report = verify_once(log, before.clone(), progress)?;
         let now = log.published_view()?;
         let is_same = match (&before, &now) {
-            (Some(before), Some(now)) => now.has_segments_of(before),
+            (Some(before), Some(now)) => now.has_files_of(before),
             (before, now) => before.is_none() == now.is_none(),
         };
         // What seems damaged may be of two moments: segments were replaced or removed in between.
