@@ -13,6 +13,7 @@ mod program;
 mod progress;
 mod signals;
 mod sink;
+mod table;
 
 pub mod escape;
 pub mod filter;

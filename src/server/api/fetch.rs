@@ -42,9 +42,6 @@ const FINAL_EPOCH: i32 = -1;
 /// The session epoch that means: a full request, and a new session if the broker likes.
 const INITIAL_EPOCH: i32 = 0;
 
-/// The isolation level of a client that wants no record of an open or aborted transaction.
-const READ_COMMITTED: i8 = 1;
-
 /// Where the next batches of partitions stand, as far as a connection knows from its last fetches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Positions(Arc<Mutex<HashMap<(Uuid, i32), Cursor>>>);
@@ -131,7 +128,7 @@ impl Fetch {
             positions,
             min_bytes: bytes_of(request.min_bytes).min(max_bytes),
             max_bytes,
-            is_read_committed: request.isolation_level == READ_COMMITTED,
+            is_read_committed: request.isolation_level == super::READ_COMMITTED,
             deadline: Instant::now() + max_wait,
         }
     }
@@ -219,8 +216,9 @@ impl Fetch {
         if self.is_read_committed && view.may_have_aborted() {
             let aborted = aborted(log, &view, offset, cursor.offset.min(bound));
             if !log.view().map_err(of_log)?.has_files_of(&view) {
-                // The index may be that of other records already.
-                return self.read(fetched, topic_id, asked, log);
+                // The index may be that of other records already. The client asks again.
+                fetched.is_enough = true;
+                return Ok(data);
             }
             data.aborted_transactions = Some(aborted.map_err(of_log)?);
         }

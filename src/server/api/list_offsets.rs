@@ -18,11 +18,8 @@ use crate::protocol::list_offsets::{
     ListOffsetsTopicResponse, MAX_TIMESTAMP,
 };
 
-/// The isolation level of a client that wants no record of an open or aborted transaction.
-const READ_COMMITTED: i8 = 1;
-
 pub(super) fn handle(context: &Context<'_>, request: ListOffsetsRequest) -> ListOffsetsResponse {
-    let is_read_committed = request.isolation_level == READ_COMMITTED;
+    let is_read_committed = request.isolation_level == super::READ_COMMITTED;
     let mut seen = HashSet::new();
     let topics = request.topics.into_iter().map(|topic| {
         let found = context.node.broker.topic_named(&topic.name);

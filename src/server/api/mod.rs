@@ -58,6 +58,9 @@ use super::outgoing::Output;
 use crate::broker::Reply;
 use crate::protocol::{ApiKey, ErrorCode, Request, Response};
 
+/// The isolation level of a client that wants no record of an open or aborted transaction.
+const READ_COMMITTED: i8 = 1;
+
 /// Who asks, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use serde_json::{Value, json};
 
 use super::set::Move;
 use super::{Standing, quoted};
+use crate::cli::table::{append_table, new_table};
 use crate::cli::terminal::{counted, with_separators};
 use crate::model::TopicName;
 
@@ -19,34 +19,6 @@ fn human_duration(ms: i64) -> String {
     match units.iter().find(|(_, unit)| ms >= *unit) {
         Some((name, unit)) => format!("{}{name}", ms / unit),
         None => format!("{ms}ms"),
-    }
-}
-
-fn new_table(columns: &[&str], colored: bool) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::TableStyle::new())
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if colored {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_header(columns.iter().map(|name| Cell::new(name).add_attribute(Attribute::Dim)));
-    table
-}
-
-/// Appends a table whose columns from `first` to before `last` are numbers.
-fn write_table(out: &mut String, mut table: Table, numbers: std::ops::Range<usize>) {
-    for (number, column) in table.column_iter_mut().enumerate() {
-        if numbers.contains(&number) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.lines() {
-        // The table pads its first column too.
-        out.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
-        out.push('\n');
     }
 }
 
@@ -103,7 +75,7 @@ pub(super) fn write_standings(
         }
         table.add_row(row);
     }
-    write_table(out, table, 1..6);
+    append_table(out, table, 1..6);
 }
 
 fn owner(standing: &Standing<'_>) -> String {
@@ -164,7 +136,7 @@ pub(super) fn write_plan(out: &mut String, topic: &TopicName, plan: &[Move], col
             with_separators(step.to.0),
         ]);
     }
-    write_table(out, table, 1..4);
+    append_table(out, table, 1..4);
 }
 
 /// The same, an object a line.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color};
 
+use crate::cli::table::{append_table, new_table};
 use crate::cli::terminal::{bar, counted, human_bytes, with_separators};
 use crate::cluster::{PartitionFacts, TopicInfo};
 
@@ -22,32 +23,15 @@ pub(super) fn write_table(
     colored: bool,
 ) {
     write_headline(out, topic, partitions);
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::TableStyle::new())
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if colored {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_header(
-        ["PARTITION", "START", "END", "RECORDS", "BYTES", "SEGMENTS", "SHARE", ""]
-            .map(|name| Cell::new(name).add_attribute(Attribute::Dim)),
-    );
+    const COLUMNS: [&str; 8] =
+        ["PARTITION", "START", "END", "RECORDS", "BYTES", "SEGMENTS", "SHARE", ""];
+    let mut table = new_table(&COLUMNS, colored);
     let total = partitions.iter().map(records).sum();
     let largest = partitions.iter().map(records).max().unwrap_or(0);
     for facts in partitions {
         table.add_row(row(facts, total, largest));
     }
-    for column in table.column_iter_mut().take(7) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    for line in table.lines() {
-        // The table pads its first column too.
-        out.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
-        out.push('\n');
-    }
+    append_table(out, table, 0..7);
 }
 
 /// Appends what there is in all partitions, and the configs that were set.
