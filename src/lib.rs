@@ -18,6 +18,7 @@
 //! | [`serde`] | what keys and values hold: bytes to text and back; JSON |
 //! | [`filter`] | jq programs over records |
 //! | [`stream`] | streams and tables: topologies as a pure engine; no I/O |
+//! | [`job`] | streams and tables over topics: definitions, plans, runs, views |
 //! | [`cli`] | arguments, formats, progress, exit codes |
 //!
 //! Below `cli` nothing prints, exits or reads the environment.
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod cluster;
 pub mod filter;
 pub mod inspect;
+pub mod job;
 pub mod log;
 pub mod model;
 pub mod protocol;

@@ -12,8 +12,11 @@ use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
 
+use ::serde::{Deserialize, Serialize};
+
 /// A form that keys or values have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Serde {
     /// Anything.
     #[default]

@@ -3,7 +3,7 @@
 use crate::support::source::{self, Source};
 
 /// Each room, and what it may use besides itself. A new room gets a row here.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("clock", &[]),
     ("protocol", &["model"]),
@@ -17,11 +17,12 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("serde", &[]),
     ("filter", &["record", "serde"]),
     ("stream", &["model"]),
+    ("job", &["model", "clock", "record", "storage", "cluster", "filter", "serde", "stream"]),
     (
         "cli",
         &[
             "model", "clock", "record", "storage", "log", "broker", "server", "cluster", "inspect",
-            "serde", "filter", "stream",
+            "serde", "filter", "stream", "job",
         ],
     ),
 ];
