@@ -36,6 +36,8 @@ complete -c runnel -n "__fish_runnel_needs_command" -s V -l version -d 'Print ve
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "topic" -d 'Make, list, describe, change and delete topics'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append records to a topic'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print the records of topics'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "get" -d 'Print the latest value of a key'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "table" -d 'Show a topic as a table: the latest value of each key'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "group" -d 'Show where consumer groups stand, and set it'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "serve" -d 'Serve the directory to Kafka clients'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
@@ -196,6 +198,49 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -l trust-dir -d '
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l at -d 'As it was then: of records with a timestamp up to this time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l value-serde -d 'What values hold' -r
+complete -c runnel -n "__fish_runnel_using_subcommand get" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l raw -d 'Nothing after the value'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -s J -l json -d 'One JSON object a line: key, value, ts'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l csv -d 'CSV with a header line'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand get" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l prefix -d 'Only rows whose keys start so' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l at -d 'As it was then: of records with a timestamp up to this time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l value-serde -d 'What values hold' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s J -l json -d 'One JSON object a line: key, value, ts'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l csv -d 'CSV with a header line'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -a "view" -d 'Show a topic as a table, also one that is called like a command'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l prefix -d 'Only rows whose keys start so' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l at -d 'As it was then: of records with a timestamp up to this time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l value-serde -d 'What values hold' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -s J -l json -d 'One JSON object a line: key, value, ts'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l csv -d 'CSV with a header line'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand group; and not __fish_seen_subcommand_from list describe lag set delete" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

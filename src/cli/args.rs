@@ -8,7 +8,9 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use super::commands::{backup, consume, generate, group, log, produce, restore, serve, topic};
+use super::commands::{
+    backup, consume, generate, get, group, log, produce, restore, serve, table, topic,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -90,6 +92,10 @@ pub(super) enum Command {
     Produce(Box<produce::ProduceArgs>),
     /// Print the records of topics
     Consume(Box<consume::ConsumeArgs>),
+    /// Print the latest value of a key
+    Get(get::GetArgs),
+    /// Show a topic as a table: the latest value of each key
+    Table(Box<table::TableArgs>),
     /// Show where consumer groups stand, and set it
     #[command(subcommand)]
     Group(group::GroupCommand),

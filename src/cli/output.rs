@@ -114,10 +114,7 @@ fn write_envelope(out: &mut Vec<u8>, output: &OutputRecord<'_>, json_values: boo
     write_field(out, "key", record.key);
     out.push(b',');
     match record.value {
-        Some(value) if json_values && is_structured(value) => {
-            out.extend_from_slice(br#""value":"#);
-            json::write_compact(out, value);
-        }
+        Some(value) if json_values => write_value_field(out, value),
         value => write_field(out, "value", value),
     }
     out.extend_from_slice(br#","headers":["#);
@@ -150,6 +147,16 @@ pub(super) fn write_field(out: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
             json::write_base64(out, bytes.unwrap_or_default());
             out.push(b'"');
         }
+    }
+}
+
+/// Appends a value that is a JSON object, array, number or boolean as such, any other as [`write_field`] does.
+pub(super) fn write_value_field(out: &mut Vec<u8>, value: &[u8]) {
+    if is_structured(value) {
+        out.extend_from_slice(br#""value":"#);
+        json::write_compact(out, value);
+    } else {
+        write_field(out, "value", Some(value));
     }
 }
 

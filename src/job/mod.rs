@@ -10,6 +10,7 @@
 //! A [`Definition`] is what was asked for; it is kept in the catalog. A plan makes topologies of it.
 
 mod definition;
+pub mod view;
 
 pub use definition::{
     Aggregate, Branch, Definition, Emit, Function, Header, JoinKind, KeySerde, Serdes, Source,

@@ -16,6 +16,7 @@
 mod directory;
 mod lock;
 mod real_file;
+mod scratch;
 pub mod sim;
 mod slice;
 mod watch;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 pub use directory::Directory;
 pub use lock::{LockGuard, LockKind, LockRange, LockTable, Wait};
+pub use scratch::scratch_file;
 pub use slice::Slice;
 pub use watch::Watcher;
 

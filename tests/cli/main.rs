@@ -29,5 +29,6 @@ mod produce;
 mod produce_transactional;
 mod readme;
 mod round_trip;
+mod table;
 mod topic;
 mod topic_truncate;

@@ -3,11 +3,13 @@
 pub(super) mod backup;
 pub(super) mod consume;
 pub(super) mod generate;
+pub(super) mod get;
 pub(super) mod group;
 pub(super) mod log;
 pub(super) mod produce;
 pub(super) mod restore;
 pub(super) mod serve;
+pub(super) mod table;
 pub(super) mod topic;
 
 use super::args::Command;
@@ -23,6 +25,8 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Topic(command) => topic::run(context, command),
         Command::Produce(args) => produce::run(context, *args),
         Command::Consume(args) => consume::run(context, *args),
+        Command::Get(args) => get::run(context, &args),
+        Command::Table(args) => table::run(context, *args),
         Command::Group(command) => group::run(context, command),
         Command::Serve(args) => serve::run(context, *args),
         Command::Log(command) => log::run(context, command),

@@ -1,0 +1,149 @@
+//! `runnel table TOPIC`: the view of a topic.
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use super::rows::{RowForm, Rows};
+use crate::cli::commands::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cli::progress::{Progress, Unit};
+use crate::cli::terminal::counted;
+use crate::cli::time::parse_time;
+use crate::cluster::{Cluster, Error, TopicInfo};
+use crate::job::view::{self, Reading, Row, TopicView};
+use crate::model::TopicName;
+use crate::serde::Serde;
+
+/// Bytes of rows in memory, before a temporary file is used.
+const MEMORY_BYTES: usize = 256 << 20;
+
+/// Flags of `runnel table TOPIC`.
+#[derive(Debug, Args)]
+pub(super) struct ViewArgs {
+    /// The topic
+    #[arg(value_name = "TOPIC", required = true, value_parser = TopicName::new)]
+    topic: Option<TopicName>,
+    /// Only the row of this key
+    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    key: Option<String>,
+    /// Only rows whose keys start so
+    #[arg(long, value_name = "TEXT", conflicts_with = "key", allow_hyphen_values = true)]
+    prefix: Option<String>,
+    /// As it was then: of records with a timestamp up to this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    at: Option<String>,
+    #[command(flatten)]
+    form: RowForm,
+    #[command(flatten)]
+    decoding: Decoding,
+}
+
+/// What keys and values hold.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(in crate::cli::commands) struct Decoding {
+    /// What keys hold: bytes, string, json, short, int, long, float, double or uuid
+    #[arg(long, value_name = "SERDE", default_value_t)]
+    pub(in crate::cli::commands) key_serde: Serde,
+    /// What values hold
+    #[arg(long, value_name = "SERDE", default_value_t)]
+    pub(in crate::cli::commands) value_serde: Serde,
+}
+
+impl Decoding {
+    /// The bytes of a key that was typed.
+    pub(in crate::cli::commands) fn key(&self, text: &str) -> Result<Vec<u8>, CommandError> {
+        let mut scratch = Vec::new();
+        let key = self.key_serde.encode(text.as_bytes(), &mut scratch);
+        let key = key.map_err(|error| CommandError::usage(format!("the key {text:?}: {error}")))?;
+        Ok(key.to_vec())
+    }
+}
+
+/// Reads `--at`; the first millisecond that is not seen any more.
+pub(in crate::cli::commands) fn parse_at(text: Option<&str>) -> Result<Option<i64>, CommandError> {
+    let Some(text) = text else { return Ok(None) };
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let at = parse_time(text, now_ms, TimeZone::system);
+    let at = at.map_err(|error| CommandError::usage(format!("--at: {error}")))?;
+    Ok(Some(at.saturating_add(1)))
+}
+
+/// Runs `runnel table TOPIC`.
+pub(super) fn run(context: &Context, args: &ViewArgs) -> Outcome {
+    let name = args.topic.as_ref().ok_or_else(|| CommandError::usage("no topic is named"))?;
+    let before = parse_at(args.at.as_deref())?;
+    let cluster = context
+        .open_to_read()?
+        .ok_or_else(|| CommandError::from(Error::NoSuchTopic(name.clone())))?;
+    let topic = cluster.topic(name)?;
+    if before.is_some() {
+        tell_what_is_gone(context, &cluster, &topic)?;
+    }
+    let mut rows = Rows::new(context, &args.form, &args.decoding, false);
+    if let Some(key) = &args.key {
+        let key = args.decoding.key(key)?;
+        if let Some((value, timestamp)) = view::find(&cluster, &topic, &key, before)? {
+            let _ = rows.push(Row { key: &key, value: &value, timestamp }, None);
+        }
+        return rows.end();
+    }
+    let mut progress = None;
+    let reading = Reading {
+        before,
+        prefix: args.prefix.as_deref().unwrap_or_default().as_bytes(),
+        memory_bytes: MEMORY_BYTES,
+        scratch: &std::env::temp_dir(),
+    };
+    let view = TopicView::read(&cluster, &topic, reading, &mut |done, total| {
+        progress.get_or_insert_with(|| Progress::new(context, total, Unit::Records)).set(done);
+    })?;
+    drop(progress);
+    view.rows(&mut |row| match rows.push(row, None) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    })?;
+    rows.end()
+}
+
+/// Says what a view of the past can't show.
+fn tell_what_is_gone(
+    context: &Context,
+    cluster: &Cluster,
+    topic: &TopicInfo,
+) -> Result<(), CommandError> {
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let gone = view::gone(cluster, topic, now_ms)?;
+    let of = |count: usize| {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        counted(count, "partition")
+    };
+    if gone.compacted > 0 {
+        context.warn(&format!(
+            "{}: compaction took older values of keys in {}; what they were then is not known",
+            topic.name,
+            of(gone.compacted)
+        ));
+    }
+    if gone.deleted > 0 {
+        context.warn(&format!(
+            "{}: the first records of {} were deleted; keys that only they had are missing",
+            topic.name,
+            of(gone.deleted)
+        ));
+    }
+    Ok(())
+}
+
+impl From<view::ViewError> for CommandError {
+    fn from(error: view::ViewError) -> Self {
+        match error {
+            view::ViewError::Read(error) => error.into(),
+            error => Self { status: Status::Failed, ..Self::failed(&error) }
+                .hint("TMPDIR names another directory for temporary files"),
+        }
+    }
+}
