@@ -36,6 +36,7 @@ complete -c runnel -n "__fish_runnel_needs_command" -s V -l version -d 'Print ve
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "topic" -d 'Make, list, describe, change and delete topics'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append records to a topic'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print the records of topics'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "stream" -d 'Make results of each record: filter, map, join, split'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "get" -d 'Print the latest value of a key'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "table" -d 'Show a topic as a table: the latest value of each key'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "group" -d 'Show where consumer groups stand, and set it'
@@ -198,6 +199,34 @@ complete -c runnel -n "__fish_runnel_using_subcommand consume" -l trust-dir -d '
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand consume" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l key -d 'The key of each result, where `.` is the result and $key the key that was' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l ts-from -d 'The time of each record: a number of seconds or milliseconds, or a time with a zone' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l header -d 'A header that each result gets' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l branch -d 'Results for which a program holds go to this topic; the first that holds counts' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l to -d 'The topic of the results that no branch takes, made if it is not there; else they are printed' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l join -d 'The latest of a key in a topic, as a table, beside each record' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on -d 'The key to look up, which becomes the record\'s; else its own' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l join-stream -d 'Records of another topic, with the same key and near in time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l within -d 'How far apart their timestamps may be' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l grace -d 'How much later records may come [default: 0]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l idle -d 'With -f: stop when nothing has come for this long' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s K -l key-delim -d 'The key and S before each value' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l key-serde -d 'What keys hold, read and written: one serde, or IN:OUT' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l value-serde -d 'What values hold, read and written: one serde, or IN:OUT' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l global -d 'The whole table is read first; the record keeps its key'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l left -d 'Keep records that have no match'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l outer -d 'Keep records of both streams that have no match'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s f -l follow -d 'Go on with what comes'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s J -l json -d 'One JSON envelope a line, as of `consume`'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand get" -l at -d 'As it was then: of records with a timestamp up to this time' -r
 complete -c runnel -n "__fish_runnel_using_subcommand get" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
 complete -c runnel -n "__fish_runnel_using_subcommand get" -l value-serde -d 'What values hold' -r

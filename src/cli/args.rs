@@ -9,7 +9,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::commands::{
-    backup, consume, generate, get, group, log, produce, restore, serve, table, topic,
+    backup, consume, generate, get, group, log, produce, restore, serve, stream, table, topic,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -92,6 +92,8 @@ pub(super) enum Command {
     Produce(Box<produce::ProduceArgs>),
     /// Print the records of topics
     Consume(Box<consume::ConsumeArgs>),
+    /// Make results of each record: filter, map, join, split
+    Stream(Box<stream::StreamArgs>),
     /// Print the latest value of a key
     Get(get::GetArgs),
     /// Show a topic as a table: the latest value of each key

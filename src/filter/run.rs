@@ -72,6 +72,18 @@ impl<'p> Evaluator<'p> {
         Self { key, value, ..self }
     }
 
+    /// Writes results into this buffer, which was used before.
+    #[must_use]
+    pub fn with_buffer(self, buffer: Vec<u8>) -> Self {
+        Self { result: buffer, ..self }
+    }
+
+    /// The buffer, to be used again.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.result
+    }
+
     /// Whether there is a result that is neither false nor null.
     ///
     /// # Errors

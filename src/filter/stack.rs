@@ -4,9 +4,15 @@
 //! [`Stack`] is a thread's whose size is known: programs are compiled and run nowhere else, and a
 //! program that would leave its part of it is stopped ([`super::meter`]).
 
+use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
 use std::thread;
+
+thread_local! {
+    /// The floor of the stack that this thread was given by [`Stack::run`].
+    static FLOOR: Cell<Option<usize>> = const { Cell::new(None) };
+}
 
 /// Bytes of the whole. Reserved, not used: the system gives pages when they are touched.
 const STACK_BYTES: usize = 512 << 20;
@@ -32,6 +38,7 @@ impl Stack {
     pub fn run<T: Send>(work: impl FnOnce(&Self) -> T + Send) -> io::Result<T> {
         let on_thread = || {
             let floor = here().saturating_sub(PROGRAM_BYTES);
+            FLOOR.set(Some(floor));
             work(&Self { floor, not_send: PhantomData })
         };
         thread::scope(|scope| {
@@ -40,6 +47,12 @@ impl Stack {
             let done = thread.spawn_scoped(scope, on_thread)?.join();
             Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    /// The stack of this thread, if [`Stack::run`] began it: for closures that are called there and were handed none.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        FLOOR.get().map(|floor| Self { floor, not_send: PhantomData })
     }
 
     /// The lowest address that a program's calls may reach.

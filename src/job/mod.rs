@@ -10,9 +10,13 @@
 //! A [`Definition`] is what was asked for; it is kept in the catalog. A plan makes topologies of it.
 
 mod definition;
+pub mod plan;
+mod programs;
+pub mod run;
 pub mod view;
 
 pub use definition::{
     Aggregate, Branch, Definition, Emit, Function, Header, JoinKind, KeySerde, Serdes, Source,
     StreamDefinition, StreamJoin, TableDefinition, TableJoin, Window, WindowKind,
 };
+pub use programs::{ScriptError, alias_of};

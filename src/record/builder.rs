@@ -285,6 +285,12 @@ pub(super) fn nullable_bytes(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| len_i64(bytes.len() as i64) + bytes.len())
 }
 
+/// Appends a header as a record has it.
+pub fn write_header(out: &mut Vec<u8>, key: &[u8], value: Option<&[u8]>) {
+    put_nullable(out, Some(key));
+    put_nullable(out, value);
+}
+
 #[inline]
 pub(super) fn put_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
@@ -315,8 +321,7 @@ pub(super) fn put_headers(out: &mut Vec<u8>, headers: &Headers<'_>) {
         Headers::Encoded { bytes, .. } => out.extend_from_slice(bytes),
         Headers::List(list) => {
             for header in *list {
-                put_nullable(out, Some(header.key));
-                put_nullable(out, header.value);
+                write_header(out, header.key, header.value);
             }
         }
     }

@@ -17,7 +17,7 @@ pub mod varint;
 
 pub use attributes::Attributes;
 pub use batch::{Batch, Frame};
-pub use builder::{BatchBuilder, BuildError};
+pub use builder::{BatchBuilder, BuildError, write_header};
 pub use compression::{Compressor, Decompressor, compress};
 pub use error::CorruptBatch;
 pub use gap::GapBatch;

@@ -44,6 +44,17 @@ impl<'a> Headers<'a> {
     /// No headers.
     pub const NONE: Self = Self::List(&[]);
 
+    /// Headers as a record has them, one after the other; `None` where the bytes are anything else.
+    #[must_use]
+    pub fn from_encoded(bytes: &'a [u8]) -> Option<Self> {
+        let (mut rest, mut count) = (bytes, 0);
+        while !rest.is_empty() {
+            take_header(&mut rest)?;
+            count += 1;
+        }
+        Some(Self::Encoded { count, bytes })
+    }
+
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -29,6 +29,7 @@ mod produce;
 mod produce_transactional;
 mod readme;
 mod round_trip;
+mod stream;
 mod table;
 mod topic;
 mod topic_truncate;

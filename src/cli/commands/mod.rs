@@ -9,6 +9,7 @@ pub(super) mod log;
 pub(super) mod produce;
 pub(super) mod restore;
 pub(super) mod serve;
+pub(super) mod stream;
 pub(super) mod table;
 pub(super) mod topic;
 
@@ -25,6 +26,7 @@ pub(super) fn run(context: &Context, command: Command) -> Outcome {
         Command::Topic(command) => topic::run(context, command),
         Command::Produce(args) => produce::run(context, *args),
         Command::Consume(args) => consume::run(context, *args),
+        Command::Stream(args) => stream::run(context, &args),
         Command::Get(args) => get::run(context, &args),
         Command::Table(args) => table::run(context, *args),
         Command::Group(command) => group::run(context, command),

@@ -1,0 +1,273 @@
+//! `runnel stream`: each record of a topic through a program, beside tables and other streams, to topics or standard
+//! output.
+
+mod front;
+mod joins;
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Outcome;
+use super::topic::topic_name;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cli::escape::parse_delimiter;
+use crate::cli::output::{Formatter, Output};
+use crate::cli::terminal::counted;
+use crate::cli::time::parse_duration;
+use crate::cluster::{Cluster, Error};
+use crate::filter::Stack;
+use crate::job::plan::{Plan, PlanError, plan};
+use crate::job::run::{OnError, Options, RunError, Summary, run as run_job};
+use crate::job::{Branch, Definition, Header, KeySerde, Serdes, StreamDefinition};
+use crate::model::TopicName;
+use crate::serde::Serde;
+use front::Terminal;
+use joins::Joins;
+
+/// Flags of `runnel stream`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, override_usage = "runnel stream [OPTIONS] <TOPIC>... [JQ]")]
+pub(in crate::cli) struct StreamArgs {
+    /// Topics, then the program that gives the results of each record: none, one or several
+    #[arg(value_name = "TOPIC", required = true)]
+    words: Vec<String>,
+
+    /// The key of each result, where `.` is the result and $key the key that was
+    #[arg(long, value_name = "JQ", help_heading = "Results", allow_hyphen_values = true)]
+    key: Option<String>,
+    /// The time of each record: a number of seconds or milliseconds, or a time with a zone
+    #[arg(long, value_name = "JQ", help_heading = "Results", allow_hyphen_values = true)]
+    ts_from: Option<String>,
+    /// A header that each result gets
+    #[arg(long, value_name = "NAME=JQ", help_heading = "Results", value_parser = parse_header)]
+    header: Vec<Header>,
+    /// Results for which a program holds go to this topic; the first that holds counts
+    #[arg(long, value_name = "JQ=TOPIC", help_heading = "Results", value_parser = parse_branch, allow_hyphen_values = true)]
+    branch: Vec<Branch>,
+    /// The topic of the results that no branch takes, made if it is not there; else they are printed
+    #[arg(long, value_name = "TOPIC", help_heading = "Results", value_parser = TopicName::new)]
+    to: Option<TopicName>,
+
+    #[command(flatten)]
+    joins: Joins,
+
+    /// Of a record that fails: fail, skip or dead-letter=TOPIC
+    #[arg(long, value_name = "WHAT", help_heading = "Running", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
+    on_error: OnErrorArg,
+    /// Go on with what comes
+    #[arg(short, long, help_heading = "Running")]
+    follow: bool,
+    /// With -f: stop when nothing has come for this long
+    #[arg(long, value_name = "DURATION", help_heading = "Running", requires = "follow")]
+    idle: Option<String>,
+
+    /// One JSON envelope a line, as of `consume`
+    #[arg(short = 'J', long, help_heading = "Output", conflicts_with_all = ["to", "key_delim"])]
+    json: bool,
+    /// The key and S before each value
+    #[arg(
+        short = 'K',
+        long,
+        value_name = "S",
+        help_heading = "Output",
+        allow_hyphen_values = true,
+        conflicts_with = "to"
+    )]
+    key_delim: Option<String>,
+    /// What keys hold, read and written: one serde, or IN:OUT
+    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serdes)]
+    key_serde: (Serde, Serde),
+    /// What values hold, read and written: one serde, or IN:OUT
+    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serdes)]
+    value_serde: (Serde, Serde),
+}
+
+const AFTER_HELP: &str = "\
+Programs are jq: the value is `.`, or a string where it is no JSON; $key $topic $partition $offset $ts $headers are there too. `empty`
+drops a record, several outputs make several. A topic or table that is joined is $ALIAS, null where it has nothing.
+
+Examples:
+  runnel stream logs 'select(.level == \"error\") | {user, app}'
+  runnel stream orders --key .customer --to orders-by-customer
+  runnel stream login_attempt --join apps --global --on .app '. + {name: $apps.name}' --to login_enriched
+  runnel stream orders --join-stream payments --within 5m '{order: ., paid: $payments.amount}'
+  runnel stream events --branch '.type == \"click\"=clicks' --branch '.type == \"view\"=views' --to others";
+
+/// `OnError`, as clap keeps it.
+#[derive(Debug, Clone)]
+struct OnErrorArg(OnError);
+
+fn parse_on_error(text: &str) -> Result<OnErrorArg, String> {
+    Ok(OnErrorArg(match text.split_once('=') {
+        None if text == "fail" => OnError::Fail,
+        None if text == "skip" => OnError::Skip,
+        Some(("dead-letter", topic)) => OnError::DeadLetter(named(topic)?),
+        _ => return Err("it is fail, skip or dead-letter=TOPIC".to_owned()),
+    }))
+}
+
+/// The topic of a flag that holds more than that.
+fn named(topic: &str) -> Result<TopicName, String> {
+    TopicName::new(topic).map_err(|error| format!("bad topic name {topic:?}: {error}"))
+}
+
+fn parse_header(text: &str) -> Result<Header, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            Ok(Header { name: name.to_owned(), value: value.to_owned() })
+        }
+        _ => Err("a header is NAME=JQ".to_owned()),
+    }
+}
+
+/// The topic stands behind the last `=`: programs have many.
+fn parse_branch(text: &str) -> Result<Branch, String> {
+    let (wanted, to) = text.rsplit_once('=').ok_or("a branch is JQ=TOPIC")?;
+    Ok(Branch { wanted: wanted.to_owned(), to: named(to)? })
+}
+
+fn parse_serdes(text: &str) -> Result<(Serde, Serde), String> {
+    let (read, written) = text.split_once(':').unwrap_or((text, text));
+    Ok((read.parse()?, written.parse()?))
+}
+
+/// Runs `runnel stream`.
+pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
+    let definition = Definition::Stream(definition(context, args)?);
+    let plan = plan(&definition)?;
+    let idle = args.idle.as_deref().map(parse_duration).transpose();
+    let idle: Option<Duration> = idle.map_err(CommandError::usage)?;
+    let options = Options { follow: args.follow, idle, on_error: args.on_error.0.clone() };
+    let writes = plan.sinks.iter().any(|sink| sink.topic.is_some())
+        || matches!(options.on_error, OnError::DeadLetter(_));
+    let cluster = open(context, &plan, writes)?;
+    if writes {
+        context.inform(
+            "note",
+            "it starts at the beginning each time, and sends each result at least once",
+        );
+    }
+    let output = output(args)?;
+    // Programs run on a stack of their own, and so does all around them.
+    let work = |_: &Stack| -> Outcome {
+        let mut terminal = Terminal::new(context, Formatter::new(output, None))?;
+        let summary = run_job(&cluster, &plan, &options, &mut terminal);
+        let ended = terminal.end();
+        match summary {
+            Err(RunError::Closed) => ended,
+            Err(error) => Err(error.into()),
+            Ok(summary) => {
+                tell(context, &summary);
+                let failed = if summary.failed > 0 { Status::SomeFailed } else { Status::Done };
+                Ok(ended?.or(failed))
+            }
+        }
+    };
+    let outcome = Stack::run(work).map_err(CommandError::failed)?;
+    context.tell(cluster.take_notices());
+    outcome
+}
+
+/// The directory, as it has to be open. What is read must be there before anything is made.
+fn open(context: &Context, plan: &Plan, writes: bool) -> Result<Cluster, CommandError> {
+    let reading = plan.inputs.iter().map(|input| &input.topic);
+    let mut reading = reading.chain(plan.globals.iter().map(|global| &global.topic));
+    let Some(cluster) = context.open_to_read()? else {
+        let first = reading.next().ok_or_else(|| CommandError::usage("no topic is named"))?;
+        return Err(Error::NoSuchTopic(first.clone()).into());
+    };
+    for topic in reading {
+        cluster.topic(topic)?;
+    }
+    if writes { context.open_to_write() } else { Ok(cluster) }
+}
+
+fn output(args: &StreamArgs) -> Result<Output, CommandError> {
+    if args.json {
+        return Ok(Output::Envelope { json_values: false });
+    }
+    let key_delimiter = args.key_delim.as_deref().map(parse_delimiter).transpose();
+    Ok(Output::Delimited {
+        key_delimiter: key_delimiter.map_err(CommandError::usage)?,
+        delimiter: b"\n".to_vec(),
+    })
+}
+
+/// What is asked for. The last word is the program where it can be no topic, or is none that there is.
+fn definition(context: &Context, args: &StreamArgs) -> Result<StreamDefinition, CommandError> {
+    let mut words = args.words.clone();
+    let mut program = None;
+    if words.len() > 1 && words.last().is_some_and(|last| !is_topic(context, last)) {
+        program = words.pop();
+    }
+    let topics = words.iter().map(|word| topic_name(word));
+    let topics = topics.collect::<Result<Vec<_>, _>>()?;
+    let (stream_join, joins) = args.joins.resolve()?;
+    Ok(StreamDefinition {
+        topics,
+        timestamp: args.ts_from.clone(),
+        joins,
+        stream_join,
+        program,
+        key: args.key.clone(),
+        headers: args.header.clone(),
+        exec: None,
+        branches: args.branch.clone(),
+        to: args.to.clone(),
+        serdes: Serdes {
+            key_in: args.key_serde.0,
+            key_out: KeySerde::Plain(args.key_serde.1),
+            value_in: args.value_serde.0,
+            value_out: args.value_serde.1,
+        },
+    })
+}
+
+/// Whether a word names a topic that there is.
+fn is_topic(context: &Context, word: &str) -> bool {
+    let Ok(name) = TopicName::new(word) else { return false };
+    let cluster = context.open_to_read().ok().flatten();
+    cluster.is_some_and(|cluster| cluster.topic(&name).is_ok())
+}
+
+/// Says what was done, where somebody wants to know or should.
+fn tell(context: &Context, summary: &Summary) {
+    let Summary { records_in, records_out, dropped, late, failed, .. } = *summary;
+    if !context.verbose && dropped + late + failed == 0 {
+        return;
+    }
+    let records = |count: u64| counted(i64::try_from(count).unwrap_or(i64::MAX), "record");
+    let mut text = format!("{} in, {} out", records(records_in), records(records_out));
+    for (count, what) in [(dropped, "dropped"), (late, "late"), (failed, "failed")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    context.inform("summary", &text);
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Script(error) => crate::cli::program::mistake(error.flag, &error.source),
+            PlanError::Clash(alias) => {
+                Self::usage(format!("${alias} would be two things in programs"))
+                    .hint("--join TOPIC=ALIAS gives it another name")
+            }
+            error => Self::usage(&error),
+        }
+    }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Cluster(error) => error.into(),
+            error @ RunError::Record { .. } => Self::failed(&error)
+                .hint("--on-error skip leaves such records out, dead-letter=TOPIC keeps them"),
+            error => Self::failed(&error),
+        }
+    }
+}

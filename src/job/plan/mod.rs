@@ -1,0 +1,118 @@
+//! From a definition to a topology: which operators, which topics go in and come out.
+
+mod streams;
+
+use std::sync::Arc;
+
+use super::definition::{Definition, KeySerde};
+use super::programs::{ScriptError, TimestampOf, is_taken};
+use crate::model::TopicName;
+use crate::serde::Serde;
+use crate::stream::{GlobalId, InputId, SinkId, Topology};
+
+/// What a job does, ready to be run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The operators.
+    pub topology: Arc<Topology>,
+    /// The topics that are read.
+    pub inputs: Vec<Input>,
+    /// The topics that every record sees the whole of.
+    pub globals: Vec<Global>,
+    /// Where results go.
+    pub sinks: Vec<Sink>,
+    /// Whether something is kept from one record to the next.
+    pub has_state: bool,
+}
+
+/// A topic that is read.
+pub struct Input {
+    /// Where its records go in.
+    pub id: InputId,
+    /// Its name.
+    pub topic: TopicName,
+    /// What its keys are.
+    pub key: Serde,
+    /// What its values are.
+    pub value: Serde,
+    /// When its records are, where that is not what the topic says.
+    pub(super) timestamp: Option<TimestampOf>,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input")
+            .field("id", &self.id)
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A topic that is a global table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Global {
+    /// The table.
+    pub id: GlobalId,
+    /// Its name.
+    pub topic: TopicName,
+    /// What its keys are.
+    pub key: Serde,
+}
+
+/// Where results go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sink {
+    /// Where they come out of the topology.
+    pub id: SinkId,
+    /// The topic; standard output where there is none.
+    pub topic: Option<TopicName>,
+    /// What keys are.
+    pub key: KeySerde,
+    /// What values are.
+    pub value: Serde,
+}
+
+/// Why a definition can't be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A program can't be compiled.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// Two things would have one name in programs.
+    #[error("${0} would be two things in programs")]
+    Clash(String),
+    /// More joins than a record may have.
+    #[error("{0} joins, at most {max} for each record", max = super::programs::SIDES_MAX)]
+    Joins(usize),
+    /// A join that keeps the right side of what has none.
+    #[error("a stream beside a table has no outer join: the table alone makes no record")]
+    OuterJoin,
+    /// A global table is found by a program.
+    #[error("a global table is joined by a program: which key is looked up")]
+    GlobalKey,
+    /// What definitions may hold and plans can't do yet.
+    #[error("{0} cannot be run")]
+    Unsupported(&'static str),
+}
+
+/// Makes a plan of a definition.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn plan(definition: &Definition) -> Result<Plan, PlanError> {
+    match definition {
+        Definition::Stream(stream) => streams::plan(stream),
+        Definition::Table(_) => Err(PlanError::Unsupported("a table")),
+    }
+}
+
+/// Refuses names that programs could not tell apart.
+fn check_aliases(aliases: &[String]) -> Result<(), PlanError> {
+    for (index, alias) in aliases.iter().enumerate() {
+        if is_taken(alias) || aliases[..index].contains(alias) {
+            return Err(PlanError::Clash(alias.clone()));
+        }
+    }
+    Ok(())
+}

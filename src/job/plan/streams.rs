@@ -1,0 +1,183 @@
+//! Streams: read, put beside others, made into results, sent on.
+
+use std::sync::Arc;
+
+use super::{Global, Input, Plan, PlanError, Sink, check_aliases};
+use crate::job::definition::{JoinKind, Serdes, Source, StreamDefinition, StreamJoin, TableJoin};
+use crate::job::programs::{
+    ResultTexts, SIDES_MAX, Setting, joiner, predicate, rekey, results, selector, timestamp,
+};
+use crate::model::TopicName;
+use crate::serde::Serde;
+use crate::stream::{self, JoinWindows, Stream, TopologyBuilder};
+
+/// A stream that is being planned.
+struct Planning<'d> {
+    definition: &'d StreamDefinition,
+    builder: TopologyBuilder,
+    inputs: Vec<Input>,
+    globals: Vec<Global>,
+    /// The sides that records have so far.
+    sides: Vec<String>,
+    has_state: bool,
+}
+
+/// Makes a plan of a stream.
+pub(super) fn plan(definition: &StreamDefinition) -> Result<Plan, PlanError> {
+    let joins = usize::from(definition.stream_join.is_some()) + definition.joins.len();
+    if joins > SIDES_MAX {
+        return Err(PlanError::Joins(joins));
+    }
+    let stream_join = definition.stream_join.iter().map(|join| join.alias.clone());
+    let aliases: Vec<_> =
+        stream_join.chain(definition.joins.iter().map(|join| join.alias.clone())).collect();
+    check_aliases(&aliases)?;
+    let mut planning = Planning {
+        definition,
+        builder: TopologyBuilder::new(),
+        inputs: Vec::new(),
+        globals: Vec::new(),
+        sides: Vec::new(),
+        has_state: false,
+    };
+    let mut stream = planning.read(&definition.topics)?;
+    if let Some(join) = &definition.stream_join {
+        stream = planning.join_stream(stream, join)?;
+    }
+    for (number, join) in definition.joins.iter().enumerate() {
+        stream = planning.join_table(stream, join, number)?;
+    }
+    planning.finish(stream)
+}
+
+impl Planning<'_> {
+    fn setting(&self) -> Setting<'_> {
+        Setting { sides: &self.sides, serdes: self.definition.serdes }
+    }
+
+    /// Topics as one stream, with the times that the records are to have.
+    fn read(&mut self, topics: &[TopicName]) -> Result<Stream, PlanError> {
+        let Serdes { key_in: key, value_in: value, .. } = self.definition.serdes;
+        let mut streams = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let (id, stream) = self.builder.stream(topic);
+            let setting = Setting { sides: &[], serdes: self.definition.serdes };
+            let text = self.definition.timestamp.as_ref();
+            let timestamp = text.map(|text| timestamp("--ts-from", text, setting)).transpose()?;
+            self.inputs.push(Input { id, topic: topic.clone(), key, value, timestamp });
+            streams.push(stream);
+        }
+        Ok(match streams[..] {
+            [stream] => stream,
+            _ => self.builder.merge(&streams),
+        })
+    }
+
+    fn join_stream(&mut self, left: Stream, join: &StreamJoin) -> Result<Stream, PlanError> {
+        let right = self.read(std::slice::from_ref(&join.topic))?;
+        let windows = JoinWindows::within(join.within_ms, join.grace_ms);
+        self.has_state = true;
+        self.sides.push(join.alias.clone());
+        let pair = (left, right);
+        Ok(self.builder.join_streams(pair, windows, kind_of(join.kind), joiner(0), "join"))
+    }
+
+    fn join_table(
+        &mut self,
+        stream: Stream,
+        join: &TableJoin,
+        number: usize,
+    ) -> Result<Stream, PlanError> {
+        let kind = match join.kind {
+            JoinKind::Outer => return Err(PlanError::OuterJoin),
+            kind => kind_of(kind),
+        };
+        let (Source::Stream(topic) | Source::Latest(topic)) = &join.table else {
+            return Err(PlanError::Unsupported("a join with a table that has no topic"));
+        };
+        let key = self.definition.serdes.key_in;
+        let joiner = joiner(self.sides.len());
+        let joined = if join.global {
+            let on = join.on.as_ref().ok_or(PlanError::GlobalKey)?;
+            let on = selector("--on", on, self.setting())?;
+            let id = self.builder.global_table(topic);
+            self.globals.push(Global { id, topic: topic.clone(), key });
+            self.builder.join_global(stream, id, kind, on, joiner)
+        } else {
+            let stream = match &join.on {
+                None => stream,
+                Some(text) => {
+                    let mapper = rekey("--on", text, self.setting())?;
+                    self.builder.map(stream, mapper)
+                }
+            };
+            let (id, table) = self.builder.table(topic, &format!("table-{number}"));
+            let (topic, value) = (topic.clone(), Serde::Bytes);
+            self.inputs.push(Input { id, topic, key, value, timestamp: None });
+            self.has_state = true;
+            self.builder.join_table(stream, table, kind, joiner)
+        };
+        self.sides.push(join.alias.clone());
+        Ok(joined)
+    }
+
+    /// Makes the results, and sends each where it is to go.
+    fn finish(mut self, stream: Stream) -> Result<Plan, PlanError> {
+        let definition = self.definition;
+        let texts = ResultTexts {
+            program: definition.program.as_deref(),
+            key: definition.key.as_deref(),
+            headers: definition
+                .headers
+                .iter()
+                .map(|header| (header.name.as_str(), header.value.as_str()))
+                .collect(),
+        };
+        let is_plain = texts.program.is_none() && texts.key.is_none() && texts.headers.is_empty();
+        let stream = if is_plain && self.sides.is_empty() {
+            stream
+        } else {
+            let mapper = results(&texts, self.setting())?;
+            self.builder.map(stream, mapper)
+        };
+        if definition.exec.is_some() {
+            return Err(PlanError::Unsupported("a command for each record"));
+        }
+        let setting = Setting { sides: &[], serdes: definition.serdes };
+        let mut rest = stream;
+        let mut sinks = Vec::new();
+        if !definition.branches.is_empty() {
+            let branches = definition.branches.iter();
+            let wanted = branches.map(|branch| predicate("--branch", &branch.wanted, setting));
+            let mut wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+            wanted.push(Box::new(|_: &stream::Record<'_>| Ok(true)));
+            let streams = self.builder.branch(stream, wanted);
+            for (branch, stream) in definition.branches.iter().zip(&streams) {
+                sinks.push(self.sink(*stream, Some(&branch.to)));
+            }
+            rest = *streams.last().unwrap_or(&stream);
+        }
+        // What no branch takes goes nowhere where there is no --to.
+        if definition.to.is_some() || definition.branches.is_empty() {
+            sinks.push(self.sink(rest, definition.to.as_ref()));
+        }
+        let Self { builder, inputs, globals, has_state, .. } = self;
+        let topology = Arc::new(builder.build());
+        Ok(Plan { topology, inputs, globals, sinks, has_state })
+    }
+
+    fn sink(&mut self, stream: Stream, topic: Option<&TopicName>) -> Sink {
+        let id = self.builder.sink(topic.map_or("", |topic| topic));
+        self.builder.stream_to(stream, id);
+        let Serdes { key_out: key, value_out: value, .. } = self.definition.serdes;
+        Sink { id, topic: topic.cloned(), key, value }
+    }
+}
+
+const fn kind_of(kind: JoinKind) -> stream::JoinKind {
+    match kind {
+        JoinKind::Inner => stream::JoinKind::Inner,
+        JoinKind::Left => stream::JoinKind::Left,
+        JoinKind::Outer => stream::JoinKind::Outer,
+    }
+}

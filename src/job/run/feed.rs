@@ -1,0 +1,296 @@
+//! Records go in: read from topics, decoded, taken by the task.
+
+use std::ops::ControlFlow;
+
+use super::failure::{RunError, whose};
+use super::record::OwnedRecord;
+use super::sources::{Global, Source, Sources};
+use super::{LOOK_EVERY_RECORDS, Run};
+use crate::cluster::RecordRange;
+use crate::job::plan::Input;
+use crate::job::programs::encoded_headers;
+use crate::model::TopicPartition;
+use crate::record::Decompressor;
+use crate::stream::{Headers, Inputs, Origin, Outside, Record};
+
+/// Bytes of records that wait, over all inputs, so that they can be taken by time.
+const WAITING_BYTES: usize = 8 << 20;
+const WAITING_BYTES_MIN: usize = 64 << 10;
+
+/// A record as it is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) timestamp: i64,
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) value: Option<&'a [u8]>,
+    pub(super) headers: Headers<'a>,
+}
+
+/// Texts of what is stored.
+#[derive(Default)]
+struct Texts {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    headers: Vec<u8>,
+}
+
+impl Run<'_> {
+    /// Takes all records up to where the readers stop.
+    pub(super) fn feed(&mut self, sources: &mut Sources) -> Result<(), RunError> {
+        let Sources { inputs, scratch, total } = sources;
+        let mut texts = Texts::default();
+        match &mut inputs[..] {
+            [source] if source.readers.len() == 1 || !self.plan.has_state => {
+                self.feed_in_turn(source, scratch, *total, &mut texts)
+            }
+            inputs => self.feed_by_time(inputs, scratch, *total, &mut texts),
+        }
+    }
+
+    /// One partition after the other, straight from the log.
+    fn feed_in_turn(
+        &mut self,
+        source: &mut Source,
+        scratch: &mut Decompressor,
+        total: u64,
+        texts: &mut Texts,
+    ) -> Result<(), RunError> {
+        let plan = self.plan;
+        let input = &plan.inputs[0];
+        for reader in &mut source.readers {
+            while !self.is_stopped
+                && let Some(chunk) = reader.next_chunk()?
+            {
+                let mut failed = None;
+                let _ = chunk.visit(RecordRange::default(), scratch, |located| {
+                    let record = &located.record;
+                    let mut headers = std::mem::take(&mut texts.headers);
+                    let stored = Stored {
+                        partition: located.partition.partition,
+                        offset: record.offset,
+                        timestamp: record.timestamp,
+                        key: record.key,
+                        value: record.value,
+                        headers: encoded_headers(record.headers, &mut headers),
+                    };
+                    let taken = self.take(input, &stored, total, texts);
+                    texts.headers = headers;
+                    match taken {
+                        Ok(()) if !self.is_stopped => ControlFlow::Continue(()),
+                        Ok(()) => ControlFlow::Break(()),
+                        Err(error) => {
+                            failed = Some(error);
+                            ControlFlow::Break(())
+                        }
+                    }
+                })?;
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lowest timestamp of all inputs first.
+    fn feed_by_time(
+        &mut self,
+        sources: &mut [Source],
+        scratch: &mut Decompressor,
+        total: u64,
+        texts: &mut Texts,
+    ) -> Result<(), RunError> {
+        let plan = self.plan;
+        let mut waiting = Inputs::new(&plan.topology);
+        let bytes_max = (WAITING_BYTES / sources.len().max(1)).max(WAITING_BYTES_MIN);
+        for input in &plan.inputs {
+            waiting.set_done(input.id, false);
+        }
+        while !self.is_stopped {
+            while let Some(id) = waiting.missing() {
+                let place = plan.inputs.iter().position(|input| input.id == id);
+                let place = place.expect("a plan has all inputs of its topology");
+                let (input, source) = (&plan.inputs[place], &mut sources[place]);
+                let (mut bytes, mut failed) = (0, None);
+                let Source { readers, by_time } = source;
+                let range = RecordRange::default();
+                let _ = by_time.visit(readers, range, scratch, |located| {
+                    let mut record = OwnedRecord::copied(&located, &mut texts.headers);
+                    bytes += record.size_in_bytes();
+                    match self.time(input, &mut record) {
+                        Ok(true) => waiting.push(id, record.timestamp, record),
+                        Ok(false) => {}
+                        Err(error) => failed = Some(error),
+                    }
+                    match bytes >= bytes_max || failed.is_some() {
+                        true => ControlFlow::Break(()),
+                        false => ControlFlow::Continue(()),
+                    }
+                })?;
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+                if waiting.waiting(id) == 0 {
+                    waiting.set_done(id, true);
+                }
+            }
+            let Some((id, record)) = waiting.take() else { return Ok(()) };
+            let input = plan.inputs.iter().find(|input| input.id == id);
+            let input = input.expect("a plan has all inputs of its topology");
+            let stored = Stored {
+                partition: record.partition,
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: record.key(),
+                value: record.value(),
+                headers: record.headers(),
+            };
+            self.take_timed(input, &stored, total, texts)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a record that waits the time that it is to have. False where that failed, and it is left out.
+    fn time(&mut self, input: &Input, record: &mut OwnedRecord) -> Result<bool, RunError> {
+        let Some(timestamp) = &input.timestamp else { return Ok(true) };
+        let stored = Stored {
+            partition: record.partition,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key(),
+            value: record.value(),
+            headers: record.headers(),
+        };
+        let mut texts = Texts::default();
+        let timed = decoded(input, &stored, &mut texts).and_then(|record| timestamp(&record));
+        match timed {
+            Ok(timestamp) => {
+                record.timestamp = timestamp;
+                Ok(true)
+            }
+            Err(error) => {
+                self.summary.records_in += 1;
+                self.leave_out(input, &stored, &error.to_string()).map(|()| false)
+            }
+        }
+    }
+
+    /// Takes a record.
+    fn take(
+        &mut self,
+        input: &Input,
+        stored: &Stored<'_>,
+        total: u64,
+        texts: &mut Texts,
+    ) -> Result<(), RunError> {
+        let Some(timestamp) = &input.timestamp else {
+            return self.take_timed(input, stored, total, texts);
+        };
+        let timed = decoded(input, stored, texts).and_then(|record| timestamp(&record));
+        match timed {
+            Ok(timestamp) => self.take_timed(input, &Stored { timestamp, ..*stored }, total, texts),
+            Err(error) => {
+                self.summary.records_in += 1;
+                self.leave_out(input, stored, &error.to_string())
+            }
+        }
+    }
+
+    /// Takes a record that has its time.
+    #[inline]
+    fn take_timed(
+        &mut self,
+        input: &Input,
+        stored: &Stored<'_>,
+        total: u64,
+        texts: &mut Texts,
+    ) -> Result<(), RunError> {
+        self.summary.records_in += 1;
+        if self.summary.records_in.is_multiple_of(LOOK_EVERY_RECORDS) {
+            self.front.progress(self.summary.records_in, total);
+            self.is_stopped |= self.front.should_stop();
+        }
+        let record = match decoded(input, stored, texts) {
+            Ok(record) => record,
+            Err(error) => return self.leave_out(input, stored, &error.to_string()),
+        };
+        let mut ready = self.output.ready(self.front, self.now_ms);
+        let outside = &mut Outside { globals: &self.globals, output: &mut ready };
+        let Err(error) = self.task.process(input.id, &record, outside) else { return Ok(()) };
+        let refused = ready.take_refused();
+        drop(ready);
+        match whose(error, refused) {
+            Ok(why) => self.leave_out(input, stored, &why),
+            Err(RunError::Closed) => {
+                self.is_stopped = true;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes what a global table's topic has.
+    pub(super) fn load(&mut self, global: &mut Global) -> Result<(), RunError> {
+        let Global { id, source, scratch, key: serde } = global;
+        let (globals, mut failed, mut text) = (&mut self.globals, None, Vec::new());
+        let Source { readers, by_time } = source;
+        let _ = by_time.visit(readers, RecordRange::default(), scratch, |located| {
+            let record = &located.record;
+            // A key that can't be decoded is one that nobody looks up.
+            let key = record.key.map(|key| serde.decode(key, &mut text)).transpose();
+            let Ok(key) = key else { return ControlFlow::Continue(()) };
+            let row = Record { key, value: record.value, ..Record::default() };
+            match globals.update(*id, &row) {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Leaves a record out that failed, in the way that was asked for.
+    fn leave_out(&mut self, input: &Input, stored: &Stored<'_>, why: &str) -> Result<(), RunError> {
+        let at = TopicPartition::new(input.topic.clone(), stored.partition);
+        match (&self.options.on_error, &mut self.dead_letters) {
+            (super::OnError::Fail, _) => {
+                return Err(RunError::Record { at, offset: stored.offset, why: why.to_owned() });
+            }
+            (_, Some(dead_letters)) => dead_letters.send(stored, &at, why, self.now_ms)?,
+            (_, None) => {}
+        }
+        self.summary.failed += 1;
+        self.front.failed(&at, stored.offset, why);
+        Ok(())
+    }
+}
+
+/// A record as programs see it.
+#[inline]
+fn decoded<'r>(
+    input: &'r Input,
+    stored: &Stored<'r>,
+    texts: &'r mut Texts,
+) -> crate::stream::Result<Record<'r>> {
+    let failed = |what: &'static str, error| {
+        crate::stream::Error::program(super::failure::Undecodable { what, error })
+    };
+    let key = stored.key.map(|key| input.key.decode(key, &mut texts.key)).transpose();
+    let value = stored.value.map(|value| input.value.decode(value, &mut texts.value)).transpose();
+    Ok(Record {
+        key: key.map_err(|error| failed("key", error))?,
+        value: value.map_err(|error| failed("value", error))?,
+        timestamp: stored.timestamp,
+        headers: stored.headers,
+        origin: Some(Origin {
+            topic: &input.topic,
+            partition: stored.partition,
+            offset: stored.offset,
+        }),
+        ..Record::default()
+    })
+}

@@ -1,0 +1,222 @@
+//! A job at work: records of topics go through its topology, and what comes out goes to topics or is printed.
+//!
+//! One task reads all partitions of all inputs. Several inputs are taken by time, the lowest timestamp first, and tables
+//! before streams; a single one is taken partition by partition where nothing is kept between records, else by time too.
+//! Nothing lasts: state is in memory, a run begins at the beginning, and what is sent to topics is sent at least once. At
+//! the end of a run windows are closed, and what was sent is on disk.
+
+mod failure;
+mod feed;
+mod output;
+mod record;
+mod sources;
+
+use std::time::{Duration, Instant};
+
+pub use failure::{OnError, RunError};
+
+use super::plan::Plan;
+use crate::clock::Clock as _;
+use crate::clock::SystemClock;
+use crate::cluster::{Cluster, Watcher};
+use crate::model::TopicPartition;
+use crate::record::Record;
+pub use crate::stream::Origin;
+use crate::stream::{GlobalTables, MemoryState, Outside, Task};
+use failure::DeadLetters;
+use output::Results;
+use sources::{Global, Sources};
+
+/// How long a follower sleeps at most where it hears of appends, and where it does not.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
+
+/// Records between two looks at whether to stop.
+const LOOK_EVERY_RECORDS: u64 = 1024;
+
+/// How a job is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether to go on with what comes, or to stop at the end as it is now.
+    pub follow: bool,
+    /// Whether a follower stops when nothing has come for so long.
+    pub idle: Option<Duration>,
+    /// What becomes of records that fail.
+    pub on_error: OnError,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records that were read, those of tables included.
+    pub records_in: u64,
+    /// Results.
+    pub records_out: u64,
+    /// Records that a key, value or timestamp was missing of that was needed.
+    pub dropped: u64,
+    /// Windows that records came too late for.
+    pub late: u64,
+    /// Records that failed.
+    pub failed: u64,
+    /// Whether it was stopped before its end.
+    pub is_stopped: bool,
+}
+
+/// A result that goes to no topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Printed<'a> {
+    /// The record that caused it, where one did.
+    pub origin: Option<Origin<'a>>,
+    /// The result.
+    pub record: Record<'a>,
+}
+
+/// Nobody takes printed results any more.
+#[derive(Debug)]
+pub struct Closed;
+
+/// What surrounds a run.
+pub trait Front {
+    /// Takes a result that goes to no topic.
+    ///
+    /// # Errors
+    /// [`Closed`] ends the run.
+    fn print(&mut self, result: &Printed<'_>) -> Result<(), Closed>;
+
+    /// Nothing more is ready just now.
+    ///
+    /// # Errors
+    /// [`Closed`] ends the run.
+    fn flush(&mut self) -> Result<(), Closed>;
+
+    /// A record failed, and is left out.
+    fn failed(&mut self, at: &TopicPartition, offset: i64, why: &str);
+
+    /// How many records are read, and of how many offsets.
+    fn progress(&mut self, done: u64, total: u64);
+
+    /// Whether to stop.
+    fn should_stop(&mut self) -> bool;
+}
+
+/// Runs a job, on a thread that [`crate::filter::Stack::run`] began.
+///
+/// # Errors
+/// [`RunError`]. What was sent before is on its topics, though perhaps not on disk.
+pub fn run(
+    cluster: &Cluster,
+    plan: &Plan,
+    options: &Options,
+    front: &mut dyn Front,
+) -> Result<Summary, RunError> {
+    let watcher = options.follow.then(|| cluster.watch()).flatten();
+    let mut sources = Sources::open(cluster, plan)?;
+    let mut run = Run {
+        plan,
+        options,
+        globals: GlobalTables::new(Box::new(MemoryState::new())),
+        task: Task::new(plan.topology.clone(), Box::new(MemoryState::new()), 0)?,
+        output: Results::new(cluster, plan)?,
+        dead_letters: DeadLetters::open(cluster, &options.on_error)?,
+        front,
+        summary: Summary::default(),
+        now_ms: SystemClock.now_ms(),
+        is_stopped: false,
+    };
+    let mut globals = Global::open(cluster, plan)?;
+    for global in &mut globals {
+        run.load(global)?;
+    }
+    run.feed(&mut sources)?;
+    run.put_out(!options.follow)?;
+    if options.follow && !run.is_stopped {
+        run.follow(&mut sources, &mut globals, watcher.as_ref())?;
+    }
+    run.end()
+}
+
+/// A run.
+struct Run<'r> {
+    plan: &'r Plan,
+    options: &'r Options,
+    task: Task,
+    globals: GlobalTables,
+    output: Results<'r>,
+    dead_letters: Option<DeadLetters<'r>>,
+    front: &'r mut dyn Front,
+    summary: Summary,
+    now_ms: i64,
+    /// It was asked to stop, or nobody takes its results.
+    is_stopped: bool,
+}
+
+impl Run<'_> {
+    /// Goes on with what comes.
+    fn follow(
+        &mut self,
+        sources: &mut Sources,
+        globals: &mut [Global],
+        watcher: Option<&Watcher>,
+    ) -> Result<(), RunError> {
+        let mut last_new = Instant::now();
+        while !self.is_stopped {
+            for global in globals.iter_mut() {
+                if global.follow()? {
+                    self.load(global)?;
+                }
+            }
+            if sources.follow()? {
+                self.now_ms = SystemClock.now_ms();
+                self.feed(sources)?;
+                self.put_out(false)?;
+                last_new = Instant::now();
+                continue;
+            }
+            let idle = self.options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
+            if idle == Some(Duration::ZERO) {
+                return self.put_out(true);
+            }
+            let limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
+            let limit = idle.map_or(limit, |idle| idle.min(limit));
+            match watcher {
+                Some(watcher) => drop(watcher.wait(limit)),
+                None => std::thread::sleep(limit),
+            }
+            self.is_stopped |= self.front.should_stop();
+        }
+        Ok(())
+    }
+
+    /// Brings out what waits, and what a window holds back if that is to be closed.
+    fn put_out(&mut self, close: bool) -> Result<(), RunError> {
+        let mut ready = self.output.ready(self.front, self.now_ms);
+        let outside = &mut Outside { globals: &self.globals, output: &mut ready };
+        let done = match close && !self.is_stopped {
+            true => self.task.close(outside),
+            false => self.task.commit(outside),
+        };
+        let refused = ready.take_refused();
+        drop(ready);
+        if let Err(error) = done {
+            self.failed_without_record(error, refused)?;
+        }
+        self.output.flush()?;
+        if self.front.flush().is_err() {
+            self.is_stopped = true;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Summary, RunError> {
+        self.output.finish()?;
+        if let Some(dead_letters) = &mut self.dead_letters {
+            dead_letters.finish()?;
+        }
+        let counts = self.task.counts();
+        self.summary.dropped = counts.null_key + counts.null_value + counts.negative_timestamp;
+        self.summary.late = counts.late;
+        self.summary.records_out = self.output.records();
+        self.summary.is_stopped = self.is_stopped;
+        Ok(self.summary)
+    }
+}
