@@ -13,6 +13,7 @@ mod definition;
 pub mod plan;
 mod programs;
 pub mod run;
+mod state;
 pub mod view;
 
 pub use definition::{

@@ -11,8 +11,9 @@
 //! - After a failed `sync_data` nothing may be concluded about earlier writes: the kernel has
 //!   forgotten that they were not stored. Repeating the call proves nothing.
 //!
-//! This room is the sole home of `unsafe` (memory maps).
+//! This room is the sole home of `unsafe` (memory maps, and LMDB's transactions).
 
+mod database;
 mod directory;
 mod lock;
 mod real_file;
@@ -26,6 +27,9 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+pub use database::{
+    DATABASE_KEY_BYTES_MAX, Database, EachEntry, ReadTransaction, WriteTransaction,
+};
 pub use directory::Directory;
 pub use lock::{LockGuard, LockKind, LockRange, LockTable, Wait};
 pub use scratch::scratch_file;
