@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
 use super::home::{CATALOG, CATALOG_LOCK, Home};
+use super::jobs::Job;
 use crate::model::{TopicName, Uuid, limits};
 use crate::storage::{self, LockKind, Metadata, Storage, Wait};
 
@@ -26,6 +27,9 @@ pub(super) struct Catalog {
     /// The topics by name.
     #[serde(default)]
     pub(super) topics: BTreeMap<TopicName, Topic>,
+    /// Tables and streams that have a name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) jobs: BTreeMap<TopicName, Job>,
     /// Topics whose directories are still to be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) deleting: Vec<DeletedTopic>,
@@ -86,6 +90,7 @@ impl Default for Catalog {
         Self {
             version: VERSION,
             topics: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             deleting: Vec::new(),
             broker_configs: BTreeMap::new(),
             default_broker_configs: BTreeMap::new(),

@@ -47,7 +47,7 @@ impl Broker {
     /// Makes a topic. It is durable when this returns.
     ///
     /// # Errors
-    /// [`Error::TopicExists`], [`Error::Collides`], [`Error::Config`], [`Error::Partitions`].
+    /// [`Error::TopicExists`], [`Error::JobExists`], [`Error::Collides`], [`Error::Config`], [`Error::Partitions`].
     pub fn create_topic(&self, new: &NewTopic) -> Result<TopicInfo> {
         self.create_topics(std::slice::from_ref(new))?.remove(0)
     }
@@ -117,6 +117,9 @@ impl Broker {
             layers.topic_config(configs)?;
             if names.contains(name) || found.contains_key(name) {
                 return Err(Error::TopicExists(name.clone()));
+            }
+            if catalog.jobs.contains_key(name) {
+                return Err(Error::JobExists(name.clone()));
             }
             if let Some(other) = by_metric.get(&metric_name(name)) {
                 return Err(Error::Collides { name: name.clone(), other: (*other).clone() });

@@ -41,6 +41,15 @@ pub enum Error {
     /// The name is taken.
     #[error("topic {0} exists already")]
     TopicExists(TopicName),
+    /// The name is that of a table or a stream.
+    #[error("{0} is there already: a table or a stream")]
+    JobExists(TopicName),
+    /// There is no such table or stream.
+    #[error("no table named {0}")]
+    NoSuchJob(TopicName),
+    /// Another process is at it.
+    #[error("{0} is being updated by another process")]
+    JobRuns(TopicName),
     /// The name would be one with another's in metrics. Source: Kafka's `Topic.hasCollision`.
     #[error("topic {name} collides with {other}: '.' and '_' count as the same")]
     Collides {

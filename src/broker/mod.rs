@@ -23,6 +23,7 @@ mod holders;
 mod home;
 mod index;
 mod internal;
+mod jobs;
 mod membership;
 mod meta;
 mod offsets;
@@ -52,6 +53,7 @@ pub use groups::{
 };
 pub use home::{Access, Home};
 pub use internal::InternalTopic;
+pub use jobs::{Job, JobLease};
 pub use membership::{MemberNote, Membership, Owners, Rebalance, Unused};
 pub use meta::MetaProperties;
 pub use offsets::{OffsetSpec, resolve};

@@ -13,7 +13,7 @@ mod tail;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use group::{Behind, Commits, GroupMember};
@@ -24,11 +24,11 @@ pub use tail::starts_of_last;
 
 pub use crate::broker::{
     Access, BackedUp, BackupContents, CommittedOffset, CompactionObserver, CompactionRound, Error,
-    GroupKind, ListedGroup, MemberNote, NewTopic, OffsetSpec, PartitionFacts, Rebalance, Restoring,
-    Result, RetentionRound, Topic, TopicInfo,
+    GroupKind, Job, JobLease, ListedGroup, MemberNote, NewTopic, OffsetSpec, PartitionFacts,
+    Rebalance, Restoring, Result, RetentionRound, Topic, TopicInfo,
 };
 pub use crate::log::{Compacted, CompactionEnd, Dirtiness, Notice, Retained, RetentionRule};
-pub use crate::storage::Watcher;
+pub use crate::storage::{Wait, Watcher};
 
 use crate::broker::{Broker, Home};
 use crate::clock::SystemClock;
@@ -216,6 +216,70 @@ impl Cluster {
         each: &mut dyn FnMut(TopicPartition, Result<Retained>),
     ) -> Result<()> {
         self.broker.retention_round(round, &|| false, each)
+    }
+
+    /// The jobs by name: tables and streams.
+    ///
+    /// # Errors
+    /// As [`Broker::jobs`] says.
+    pub fn jobs(&self) -> Result<BTreeMap<TopicName, Job>> {
+        self.broker.jobs()
+    }
+
+    /// A job, if there is one of this name.
+    ///
+    /// # Errors
+    /// As [`Broker::job`] says.
+    pub fn job(&self, name: &TopicName) -> Result<Option<Job>> {
+        self.broker.job(name)
+    }
+
+    /// Makes a job. It is durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Broker::create_job`] says.
+    pub fn create_job(&self, name: &TopicName, definition: serde_json::Value) -> Result<Job> {
+        self.broker.create_job(name, definition)
+    }
+
+    /// Drops a job with its state.
+    ///
+    /// # Errors
+    /// As [`Broker::drop_job`] says.
+    pub fn drop_job(&self, name: &TopicName) -> Result<()> {
+        self.broker.drop_job(name)
+    }
+
+    /// Takes a job for this process.
+    ///
+    /// # Errors
+    /// As [`Broker::lease_job`] says.
+    pub fn lease_job(&self, name: &TopicName, job: &Job, wait: Wait) -> Result<JobLease> {
+        self.broker.lease_job(name, job, wait)
+    }
+
+    /// Where a job's state is, to write.
+    ///
+    /// # Errors
+    /// As [`Broker::make_job_state`] says.
+    pub fn make_job_state(&self, job: &Job) -> Result<Option<PathBuf>> {
+        self.broker.make_job_state(job)
+    }
+
+    /// Where a job's state is, to read; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// As [`Broker::job_state`] says.
+    pub fn job_state(&self, job: &Job) -> Result<Option<PathBuf>> {
+        self.broker.job_state(job)
+    }
+
+    /// Removes a job's state, which is made again.
+    ///
+    /// # Errors
+    /// As [`Broker::forget_job_state`] says.
+    pub fn forget_job_state(&self, job: &Job) -> Result<()> {
+        self.broker.forget_job_state(job)
     }
 
     /// Tells of appends by any process; `None` where the caller must poll.

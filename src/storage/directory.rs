@@ -193,6 +193,12 @@ impl Storage for Directory {
         Ok(Arc::new(RealFile { descriptor, path: self.display(path), reading: self.reading }))
     }
 
+    fn real_path(&self, path: &str) -> Result<Option<PathBuf>> {
+        // Opening it is what refuses links.
+        self.directory(path).map_err(|e| self.error("open", path, e))?;
+        Ok(Some(self.path.join(path)))
+    }
+
     fn create_dir(&self, path: &str) -> Result<()> {
         self.parent(path)
             .and_then(|(parent, name)| Ok(fs::mkdirat(parent.as_fd(), name, Mode::RWXU)?))

@@ -25,6 +25,7 @@ mod watch;
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use database::{
@@ -176,6 +177,15 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error::already_exists`] tells that one is there.
     fn create_dir(&self, path: &str) -> Result<()>;
+
+    /// The path of a directory for who opens files in it by himself, no link on the way; `None` where it has none, being
+    /// in memory.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn real_path(&self, _path: &str) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
 
     /// The names in a directory, in no order.
     ///

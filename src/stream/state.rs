@@ -54,6 +54,15 @@ pub trait State: Send {
     /// As the backend says.
     fn scan(&self, store: StoreId, from: &[u8], each: EachRow<'_>) -> Result<()>;
 
+    /// Makes all that changed count, together with what whoever runs the task notes beside it: names and values. A state
+    /// that does not last notes nothing.
+    ///
+    /// # Errors
+    /// As the backend says; the state is not used again.
+    fn commit(&mut self, _notes: &[(&str, &[u8])]) -> Result<()> {
+        Ok(())
+    }
+
     /// Gives the rows whose keys start so.
     ///
     /// # Errors

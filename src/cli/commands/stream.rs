@@ -139,7 +139,14 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     let plan = plan(&definition)?;
     let idle = args.idle.as_deref().map(parse_duration).transpose();
     let idle: Option<Duration> = idle.map_err(CommandError::usage)?;
-    let options = Options { follow: args.follow, idle, on_error: args.on_error.0.clone() };
+    let options = Options {
+        follow: args.follow,
+        idle,
+        on_error: args.on_error.0.clone(),
+        close: false,
+        commit_interval: Duration::ZERO,
+        cache_bytes: 0,
+    };
     let writes = plan.sinks.iter().any(|sink| sink.topic.is_some())
         || matches!(options.on_error, OnError::DeadLetter(_));
     let cluster = open(context, &plan, writes)?;
@@ -153,7 +160,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     // Programs run on a stack of their own, and so does all around them.
     let work = |_: &Stack| -> Outcome {
         let mut terminal = Terminal::new(context, Formatter::new(output, None))?;
-        let summary = run_job(&cluster, &plan, &options, &mut terminal);
+        let summary = run_job(&cluster, &plan, None, &options, &mut terminal);
         let ended = terminal.end();
         match summary {
             Err(RunError::Closed) => ended,

@@ -1,14 +1,15 @@
 //! From a definition to a topology: which operators, which topics go in and come out.
 
 mod streams;
+mod tables;
 
 use std::sync::Arc;
 
-use super::definition::{Definition, KeySerde};
+use super::definition::{Definition, KeySerde, WindowKind};
 use super::programs::{ScriptError, TimestampOf, is_taken};
 use crate::model::TopicName;
 use crate::serde::Serde;
-use crate::stream::{GlobalId, InputId, SinkId, Topology};
+use crate::stream::{GlobalId, InputId, InvalidWindows, Selector, SinkId, StoreId, Topology};
 
 /// What a job does, ready to be run.
 #[derive(Debug)]
@@ -23,12 +24,32 @@ pub struct Plan {
     pub sinks: Vec<Sink>,
     /// Whether something is kept from one record to the next.
     pub has_state: bool,
+    /// What of that is a table to look at.
+    pub view: Option<View>,
+}
+
+/// A table that is kept.
+pub struct View {
+    /// Where its rows are.
+    pub store: StoreId,
+    /// The windows that the rows are of.
+    pub windows: Option<WindowKind>,
+    /// What a stored value becomes for those who look.
+    pub(super) value: Option<Selector>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("store", &self.store).finish_non_exhaustive()
+    }
 }
 
 /// A topic that is read.
 pub struct Input {
     /// Where its records go in.
     pub id: InputId,
+    /// Its place among the inputs of the plan.
+    pub place: usize,
     /// Its name.
     pub topic: TopicName,
     /// What its keys are.
@@ -70,6 +91,8 @@ pub struct Sink {
     pub key: KeySerde,
     /// What values are.
     pub value: Serde,
+    /// The windows that results are of.
+    pub windows: Option<WindowKind>,
 }
 
 /// Why a definition can't be run.
@@ -91,6 +114,35 @@ pub enum PlanError {
     /// A global table is found by a program.
     #[error("a global table is joined by a program: which key is looked up")]
     GlobalKey,
+    /// Records that stand alone make no table by themselves.
+    #[error("a stream is made a table by an aggregate")]
+    NoAggregate,
+    /// Groups that nothing is made of.
+    #[error("groups of rows need an aggregate")]
+    GroupsWithoutAggregate,
+    /// An aggregate of a table that can't take a value out again.
+    #[error(
+        "{0} cannot take out what a row had before; of tables there are count, sum, avg and collect"
+    )]
+    NothingTakenOut(String),
+    /// Windows of a table.
+    #[error("windows are for streams: the rows of a table have no time of their own")]
+    WindowedTable,
+    /// Times of a table's rows.
+    #[error("the times of a table's rows are those of its topic")]
+    TimedTable,
+    /// What is final without an end.
+    #[error("without a window nothing is ever final")]
+    FinalWithoutWindow,
+    /// Sessions become one, and with them what was made of them.
+    #[error("what two sessions were reduced to cannot be made one; the other aggregates can")]
+    ReducedSessions,
+    /// A foreign key joins from the left.
+    #[error("a join by a foreign key is inner or left: what nobody names has no key")]
+    OuterForeignKey,
+    /// Windows that can't be.
+    #[error(transparent)]
+    Windows(#[from] InvalidWindows),
     /// What definitions may hold and plans can't do yet.
     #[error("{0} cannot be run")]
     Unsupported(&'static str),
@@ -103,7 +155,7 @@ pub enum PlanError {
 pub fn plan(definition: &Definition) -> Result<Plan, PlanError> {
     match definition {
         Definition::Stream(stream) => streams::plan(stream),
-        Definition::Table(_) => Err(PlanError::Unsupported("a table")),
+        Definition::Table(table) => tables::plan(table),
     }
 }
 

@@ -64,7 +64,8 @@ impl Planning<'_> {
             let setting = Setting { sides: &[], serdes: self.definition.serdes };
             let text = self.definition.timestamp.as_ref();
             let timestamp = text.map(|text| timestamp("--ts-from", text, setting)).transpose()?;
-            self.inputs.push(Input { id, topic: topic.clone(), key, value, timestamp });
+            let (place, topic) = (self.inputs.len(), topic.clone());
+            self.inputs.push(Input { id, place, topic, key, value, timestamp });
             streams.push(stream);
         }
         Ok(match streams[..] {
@@ -113,7 +114,8 @@ impl Planning<'_> {
             };
             let (id, table) = self.builder.table(topic, &format!("table-{number}"));
             let (topic, value) = (topic.clone(), Serde::Bytes);
-            self.inputs.push(Input { id, topic, key, value, timestamp: None });
+            let place = self.inputs.len();
+            self.inputs.push(Input { id, place, topic, key, value, timestamp: None });
             self.has_state = true;
             self.builder.join_table(stream, table, kind, joiner)
         };
@@ -163,18 +165,18 @@ impl Planning<'_> {
         }
         let Self { builder, inputs, globals, has_state, .. } = self;
         let topology = Arc::new(builder.build());
-        Ok(Plan { topology, inputs, globals, sinks, has_state })
+        Ok(Plan { topology, inputs, globals, sinks, has_state, view: None })
     }
 
     fn sink(&mut self, stream: Stream, topic: Option<&TopicName>) -> Sink {
         let id = self.builder.sink(topic.map_or("", |topic| topic));
         self.builder.stream_to(stream, id);
         let Serdes { key_out: key, value_out: value, .. } = self.definition.serdes;
-        Sink { id, topic: topic.cloned(), key, value }
+        Sink { id, topic: topic.cloned(), key, value, windows: None }
     }
 }
 
-const fn kind_of(kind: JoinKind) -> stream::JoinKind {
+pub(super) const fn kind_of(kind: JoinKind) -> stream::JoinKind {
     match kind {
         JoinKind::Inner => stream::JoinKind::Inner,
         JoinKind::Left => stream::JoinKind::Left,

@@ -1,15 +1,19 @@
 //! jq programs as the closures of a topology. They see the engine's records and write into its buffers; the plain ones
 //! allocate nothing per record.
 
+mod aggregates;
+mod keys;
 mod script;
 mod streams;
 mod tuple;
 
+pub(super) use aggregates::{aggregate_value, aggregator};
+pub(super) use keys::write_window_key;
 pub use script::ScriptError;
 pub(super) use script::Setting;
 pub(super) use streams::{
     ResultTexts, TimestampOf, encoded_headers, joiner, predicate, rekey, results, selector,
-    timestamp,
+    timestamp, value_of, with_value,
 };
 pub(super) use tuple::SIDES_MAX;
 

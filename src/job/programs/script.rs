@@ -36,6 +36,8 @@ pub(super) enum Problem {
     Time(String),
     #[error("programs run only on a thread that has the stack for it")]
     Stack,
+    #[error("{0:?} is no number")]
+    Number(String),
     #[error("a joined value is none")]
     Tuple,
 }
@@ -47,6 +49,13 @@ pub(in crate::job) struct Setting<'a> {
     pub(in crate::job) sides: &'a [String],
     /// What keys and values are.
     pub(in crate::job) serdes: Serdes,
+}
+
+impl<'a> Setting<'a> {
+    /// The same with other sides.
+    pub(super) fn with_sides(self, sides: &'a [String]) -> Self {
+        Self { sides, ..self }
+    }
 }
 
 /// A program, compiled.
@@ -95,6 +104,17 @@ impl Script {
             key: form(setting.serdes.key_in.is_text() || setting.serdes.key_in.is_bytes()),
             value: form(setting.serdes.value_in.is_text()),
         })
+    }
+
+    /// The same with what is done to each of its results. Mistakes are those of the program alone.
+    pub(super) fn wrapped(
+        flag: &'static str,
+        text: &str,
+        then: &str,
+        setting: Setting<'_>,
+    ) -> std::result::Result<Self, ScriptError> {
+        Self::new(flag, text, setting)?;
+        Self::new(flag, &format!("({text}\n) | {then}"), setting)
     }
 
     /// Gives an evaluator, and the record as the program sees it.

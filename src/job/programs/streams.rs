@@ -45,6 +45,32 @@ fn select(script: &Script, record: &Record<'_>, out: &mut Value) -> stream::Resu
     Ok(())
 }
 
+/// Records with another value.
+pub(in crate::job) fn with_value(
+    flag: &'static str,
+    text: &str,
+    setting: Setting<'_>,
+) -> Compiled<Mapper> {
+    let script = Script::new(flag, text, setting)?;
+    Ok(Box::new(move |record, emit| {
+        let mut value = take_buffer();
+        let is_some = script.one(record, &mut value)?;
+        let emitted = emit(&Record { value: is_some.then_some(&value), ..*record });
+        give_buffer(value);
+        emitted
+    }))
+}
+
+/// The value alone of one that has so many sides.
+pub(in crate::job) fn value_of(sides: usize) -> Selector {
+    Box::new(move |record, out| {
+        let tuple = Tuple::read(record.value, sides);
+        let tuple = tuple.ok_or_else(|| stream::Error::program(Problem::Tuple))?;
+        out.set(tuple.value);
+        Ok(())
+    })
+}
+
 /// Records with another key.
 pub(in crate::job) fn rekey(
     flag: &'static str,

@@ -7,7 +7,7 @@ use crate::cluster::{
 use crate::model::{Compression, TopicName, TopicPartition};
 use crate::record::{Headers, Record, write_header};
 use crate::serde::SerdeError;
-use crate::stream;
+use crate::{storage, stream};
 
 /// What becomes of records that fail: a program fails on them, they can't be decoded, a topic does not take what they give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,21 @@ pub enum RunError {
     /// Something failed that no record caused.
     #[error("cannot put out what was held back: {0}")]
     HeldBack(String),
+    /// The state of a job can't be opened or written.
+    #[error(transparent)]
+    State(storage::Error),
+    /// The state of a job has no offsets that make sense.
+    #[error("the state of {0} says nothing of how far it is")]
+    Notes(TopicName),
+    /// A job's state has no place in this kind of directory.
+    #[error("there is no place for the state of {0}")]
+    NoState(TopicName),
+    /// An input is another topic than it was.
+    #[error("topic {0} was made anew since; what is kept is of the one before")]
+    AnotherTopic(TopicName),
+    /// Records that were taken in are not there any more, and others are in their place.
+    #[error("{0} was cut by a crash of the machine below what was taken in")]
+    CutInput(TopicPartition),
     /// Nobody takes printed results.
     #[error("nobody takes the results")]
     Closed,

@@ -1,6 +1,7 @@
 //! Records go in: read from topics, decoded, taken by the task.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use super::failure::{RunError, whose};
 use super::record::OwnedRecord;
@@ -114,7 +115,7 @@ impl Run<'_> {
                 let place = place.expect("a plan has all inputs of its topology");
                 let (input, source) = (&plan.inputs[place], &mut sources[place]);
                 let (mut bytes, mut failed) = (0, None);
-                let Source { readers, by_time } = source;
+                let Source { readers, by_time, .. } = source;
                 let range = RecordRange::default();
                 let _ = by_time.visit(readers, range, scratch, |located| {
                     let mut record = OwnedRecord::copied(&located, &mut texts.headers);
@@ -209,8 +210,7 @@ impl Run<'_> {
     ) -> Result<(), RunError> {
         self.summary.records_in += 1;
         if self.summary.records_in.is_multiple_of(LOOK_EVERY_RECORDS) {
-            self.front.progress(self.summary.records_in, total);
-            self.is_stopped |= self.front.should_stop();
+            self.look(total)?;
         }
         let record = match decoded(input, stored, texts) {
             Ok(record) => record,
@@ -218,10 +218,18 @@ impl Run<'_> {
         };
         let mut ready = self.output.ready(self.front, self.now_ms);
         let outside = &mut Outside { globals: &self.globals, output: &mut ready };
-        let Err(error) = self.task.process(input.id, &record, outside) else { return Ok(()) };
+        let processed = self.task.process(input.id, &record, outside);
         let refused = ready.take_refused();
         drop(ready);
+        let Err(error) = processed else {
+            self.taken(input, stored);
+            return Ok(());
+        };
         match whose(error, refused) {
+            Ok(why) if self.kept.is_some() && !self.task.is_intact() => {
+                let at = TopicPartition::new(input.topic.clone(), stored.partition);
+                Err(RunError::Record { at, offset: stored.offset, why })
+            }
             Ok(why) => self.leave_out(input, stored, &why),
             Err(RunError::Closed) => {
                 self.is_stopped = true;
@@ -231,11 +239,30 @@ impl Run<'_> {
         }
     }
 
+    /// Tells how far it is, looks whether to stop, and keeps what changed where it is time.
+    #[cold]
+    fn look(&mut self, total: u64) -> Result<(), RunError> {
+        self.front.progress(self.summary.records_in, total);
+        self.is_stopped |= self.front.should_stop();
+        if self.kept.is_some() && Instant::now() >= self.commit_due {
+            self.put_out(false)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a record is done with.
+    #[inline]
+    fn taken(&mut self, input: &Input, stored: &Stored<'_>) {
+        if let Some(kept) = &mut self.kept {
+            kept.take(input.place, stored.partition, stored.offset);
+        }
+    }
+
     /// Takes what a global table's topic has.
     pub(super) fn load(&mut self, global: &mut Global) -> Result<(), RunError> {
         let Global { id, source, scratch, key: serde } = global;
         let (globals, mut failed, mut text) = (&mut self.globals, None, Vec::new());
-        let Source { readers, by_time } = source;
+        let Source { readers, by_time, .. } = source;
         let _ = by_time.visit(readers, RecordRange::default(), scratch, |located| {
             let record = &located.record;
             // A key that can't be decoded is one that nobody looks up.
@@ -265,6 +292,7 @@ impl Run<'_> {
         }
         self.summary.failed += 1;
         self.front.failed(&at, stored.offset, why);
+        self.taken(input, stored);
         Ok(())
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! One task reads all partitions of all inputs. Several inputs are taken by time, the lowest timestamp first, and tables
 //! before streams; a single one is taken partition by partition where nothing is kept between records, else by time too.
-//! Nothing lasts: state is in memory, a run begins at the beginning, and what is sent to topics is sent at least once. At
-//! the end of a run windows are closed, and what was sent is on disk.
+//!
+//! A job without a name has its state in memory: a run begins at the beginning, closes its windows at its end, and sends what
+//! it sends at least once; all of it is on disk when it returns. A job with a name goes on where it stood ([`kept`]).
 
 mod failure;
 mod feed;
+pub(super) mod kept;
 mod output;
 mod record;
 mod sources;
@@ -14,6 +16,7 @@ mod sources;
 use std::time::{Duration, Instant};
 
 pub use failure::{OnError, RunError};
+pub use kept::Named;
 
 use super::plan::Plan;
 use crate::clock::Clock as _;
@@ -22,8 +25,9 @@ use crate::cluster::{Cluster, Watcher};
 use crate::model::TopicPartition;
 use crate::record::Record;
 pub use crate::stream::Origin;
-use crate::stream::{GlobalTables, MemoryState, Outside, Task};
+use crate::stream::{GlobalTables, MemoryState, Outside, State, Task};
 use failure::DeadLetters;
+use kept::Kept;
 use output::Results;
 use sources::{Global, Sources};
 
@@ -34,6 +38,9 @@ const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
 /// Records between two looks at whether to stop.
 const LOOK_EVERY_RECORDS: u64 = 1024;
 
+/// How often state is kept at most: a commit waits for the disk.
+const COMMIT_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
 /// How a job is run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -43,6 +50,12 @@ pub struct Options {
     pub idle: Option<Duration>,
     /// What becomes of records that fail.
     pub on_error: OnError,
+    /// Whether windows are closed at the end, though the job has a name and may go on.
+    pub close: bool,
+    /// How often what changed comes out and is kept; 0 brings each change out at once.
+    pub commit_interval: Duration,
+    /// Bytes of changes that may wait until then.
+    pub cache_bytes: usize,
 }
 
 /// What a run did.
@@ -60,6 +73,8 @@ pub struct Summary {
     pub failed: u64,
     /// Whether it was stopped before its end.
     pub is_stopped: bool,
+    /// Partitions of which records were deleted that it had not taken in.
+    pub missed: usize,
 }
 
 /// A result that goes to no topic.
@@ -99,28 +114,45 @@ pub trait Front {
     fn should_stop(&mut self) -> bool;
 }
 
-/// Runs a job, on a thread that [`crate::filter::Stack::run`] began.
+/// Runs a job, on a thread that [`crate::filter::Stack::run`] began. With a name it goes on where it stood; this process has
+/// it alone ([`Cluster::lease_job`]).
 ///
 /// # Errors
-/// [`RunError`]. What was sent before is on its topics, though perhaps not on disk.
+/// [`RunError`]. Without a name, what was sent before is on its topics, though perhaps not on disk; with one, all is as of the
+/// last commit.
 pub fn run(
     cluster: &Cluster,
     plan: &Plan,
+    named: Option<Named<'_>>,
     options: &Options,
     front: &mut dyn Front,
 ) -> Result<Summary, RunError> {
     let watcher = options.follow.then(|| cluster.watch()).flatten();
     let mut sources = Sources::open(cluster, plan)?;
+    let mut summary = Summary::default();
+    let (state, kept): (Box<dyn State>, _) = match named {
+        None => (Box::new(MemoryState::new()), None),
+        Some(named) => {
+            let opened = Kept::open(cluster, named, &mut sources)?;
+            summary.missed = opened.missed.len();
+            (Box::new(opened.state), Some(opened.kept))
+        }
+    };
+    sources.count();
+    let is_immediate = options.commit_interval.is_zero() || kept.is_none();
+    let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
     let mut run = Run {
         plan,
         options,
         globals: GlobalTables::new(Box::new(MemoryState::new())),
-        task: Task::new(plan.topology.clone(), Box::new(MemoryState::new()), 0)?,
+        task: Task::new(plan.topology.clone(), state, cache_bytes)?,
+        kept,
         output: Results::new(cluster, plan)?,
         dead_letters: DeadLetters::open(cluster, &options.on_error)?,
         front,
-        summary: Summary::default(),
+        summary,
         now_ms: SystemClock.now_ms(),
+        commit_due: Instant::now() + options.commit_interval.max(COMMIT_INTERVAL_MIN),
         is_stopped: false,
     };
     let mut globals = Global::open(cluster, plan)?;
@@ -128,7 +160,8 @@ pub fn run(
         run.load(global)?;
     }
     run.feed(&mut sources)?;
-    run.put_out(!options.follow)?;
+    let closes = options.close || run.kept.is_none();
+    run.put_out(closes && !options.follow)?;
     if options.follow && !run.is_stopped {
         run.follow(&mut sources, &mut globals, watcher.as_ref())?;
     }
@@ -140,12 +173,16 @@ struct Run<'r> {
     plan: &'r Plan,
     options: &'r Options,
     task: Task,
+    /// Of a job with a name.
+    kept: Option<Kept>,
     globals: GlobalTables,
     output: Results<'r>,
     dead_letters: Option<DeadLetters<'r>>,
     front: &'r mut dyn Front,
     summary: Summary,
     now_ms: i64,
+    /// When what changed is to be kept.
+    commit_due: Instant,
     /// It was asked to stop, or nobody takes its results.
     is_stopped: bool,
 }
@@ -166,6 +203,9 @@ impl Run<'_> {
                 }
             }
             if sources.follow()? {
+                if let Some(kept) = &mut self.kept {
+                    kept.follow(sources);
+                }
                 self.now_ms = SystemClock.now_ms();
                 self.feed(sources)?;
                 self.put_out(false)?;
@@ -174,7 +214,7 @@ impl Run<'_> {
             }
             let idle = self.options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
             if idle == Some(Duration::ZERO) {
-                return self.put_out(true);
+                return self.put_out(self.options.close || self.kept.is_none());
             }
             let limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
             let limit = idle.map_or(limit, |idle| idle.min(limit));
@@ -203,6 +243,12 @@ impl Run<'_> {
         self.output.flush()?;
         if self.front.flush().is_err() {
             self.is_stopped = true;
+        }
+        if let Some(kept) = &mut self.kept {
+            self.now_ms = SystemClock.now_ms();
+            kept.commit(self.task.state_mut(), self.now_ms)?;
+            self.commit_due =
+                Instant::now() + self.options.commit_interval.max(COMMIT_INTERVAL_MIN);
         }
         Ok(())
     }

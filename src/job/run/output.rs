@@ -5,9 +5,9 @@ use super::{Front, Printed};
 use crate::cluster::{self, Acks, Cluster, Producer, ProducerOptions, SendError};
 use crate::job::definition::KeySerde;
 use crate::job::plan::{Plan, Sink};
+use crate::job::programs::write_window_key;
 use crate::model::{Compression, TopicName};
 use crate::record::{Headers, Record as Stored};
-use crate::serde::Serde;
 use crate::stream::{ChangelogRow, Error, Output, Record, Result, SinkId};
 
 /// Where results go, by sink.
@@ -79,11 +79,15 @@ impl Ready<'_, '_> {
     fn send(&mut self, sink: &Sink, record: &Record<'_>) -> std::result::Result<(), Refused> {
         let Results { producers, key, value, records, .. } = &mut *self.results;
         let refused = |what: &str, error| Refused::Record(format!("{what} of a result: {error}"));
-        let key_serde = match sink.key {
-            KeySerde::Plain(serde) => serde,
-            KeySerde::Windowed => Serde::Bytes,
+        let key = match (record.key, record.window.zip(sink.windows), sink.key) {
+            (Some(it), Some((window, kind)), form) => {
+                key.clear();
+                write_window_key(it, window, (form, kind), key);
+                Ok(Some(&key[..]))
+            }
+            (Some(it), None, KeySerde::Plain(serde)) => serde.encode(it, key).map(Some),
+            (it, ..) => Ok(it),
         };
-        let key = record.key.map(|it| key_serde.encode(it, key)).transpose();
         let value = record.value.map(|it| sink.value.encode(it, value)).transpose();
         let stored = Stored {
             offset: 0,

@@ -19,6 +19,7 @@ pub(super) struct Sources {
 /// An input.
 #[derive(Debug)]
 pub(super) struct Source {
+    pub(super) topic: TopicInfo,
     pub(super) readers: Vec<PartitionReader>,
     pub(super) by_time: TimeOrder,
 }
@@ -28,7 +29,7 @@ impl Source {
         let readers = (0..topic.partitions).map(|partition| cluster.reader(topic, partition));
         let readers = readers.collect::<Result<Vec<_>, _>>()?;
         let by_time = TimeOrder::new(readers.len());
-        Ok(Self { readers, by_time })
+        Ok(Self { topic: topic.clone(), readers, by_time })
     }
 
     /// Looks for what has come. True if there is anything.
@@ -55,8 +56,12 @@ impl Sources {
             inputs.push(Source::open(cluster, &topic)?);
         }
         let scratch = Decompressor::for_max_message_bytes(record_bytes_max);
-        let total = inputs.iter().map(Source::offsets).sum();
-        Ok(Self { inputs, scratch, total })
+        Ok(Self { inputs, scratch, total: 0 })
+    }
+
+    /// Counts what there is to read.
+    pub(super) fn count(&mut self) {
+        self.total = self.inputs.iter().map(Source::offsets).sum();
     }
 
     /// Looks for what has come. True if there is anything.

@@ -159,10 +159,10 @@ mod tests {
             );
             if step % 50 == 0 {
                 froms.push(key);
-                state.commit().expect("is committed");
+                state.commit(&[]).expect("is committed");
             }
         }
-        state.commit().expect("is committed");
+        state.commit(&[]).expect("is committed");
         for from in froms {
             assert!(rows(&state, store, &from) == rows(&memory, store, &from));
         }

@@ -4,9 +4,9 @@
 //! | --- | --- | --- |
 //! | a store's | store, 2 bytes big-endian; the key | the value |
 //! | those of long keys | store; the first [`keys::WHOLE_BYTES_MAX`] bytes; 1 | a [bucket](keys) |
-//! | the job's own | `FFFF`; a name | see [`TaskState::note`] |
+//! | what the job notes | `FFFF`; a name | whatever it is |
 //!
-//! Changes are gathered in one transaction, which [`TaskState::commit`] ends; whoever reads sees the state of one commit. One
+//! Changes are gathered in one transaction, which [`State::commit`] ends; whoever reads sees the state of one commit. One
 //! process has a state to write; whether it is the one is for the caller to know.
 
 mod keys;
@@ -71,36 +71,12 @@ impl TaskState {
         self.writing.as_ref().expect("a transaction is open but while it is committed")
     }
 
-    fn writing_mut(&mut self) -> &mut WriteTransaction {
-        self.writing.as_mut().expect("a transaction is open but while it is committed")
-    }
-
     /// What the job noted under a name.
     ///
     /// # Errors
     /// As the file system says.
     pub(super) fn noted(&self, name: &str) -> storage::Result<Option<&[u8]>> {
         self.writing().get(&note_key(name))
-    }
-
-    /// Notes something under a name, with the changes that are gathered.
-    ///
-    /// # Errors
-    /// As the file system says.
-    pub(super) fn note(&mut self, name: &str, value: &[u8]) -> storage::Result<()> {
-        self.writing_mut().put(&note_key(name), value)
-    }
-
-    /// Makes all that changed count, on disk.
-    ///
-    /// # Errors
-    /// As the file system says; the state is not used again, and is as it was.
-    pub(super) fn commit(&mut self) -> storage::Result<()> {
-        if let Some(writing) = self.writing.take() {
-            writing.commit()?;
-        }
-        self.writing = Some(self.database.write()?);
-        Ok(())
     }
 }
 
@@ -144,6 +120,17 @@ impl State for TaskState {
 
     fn scan(&self, store: StoreId, from: &[u8], each: EachRow<'_>) -> Result<()> {
         scan(self.writing(), store, from, each)
+    }
+
+    fn commit(&mut self, notes: &[(&str, &[u8])]) -> Result<()> {
+        if let Some(mut writing) = self.writing.take() {
+            for (name, value) in notes {
+                writing.put(&note_key(name), value).map_err(of_storage)?;
+            }
+            writing.commit().map_err(of_storage)?;
+        }
+        self.writing = Some(self.database.write().map_err(of_storage)?);
+        Ok(())
     }
 }
 

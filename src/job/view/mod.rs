@@ -1,4 +1,5 @@
-//! The view of a topic as a table: the latest value of each key, over all partitions.
+//! Tables to look at: one that is kept ([`TableView`]), and the view of a topic, the latest value of each key, over all
+//! partitions.
 //!
 //! Nothing relies on the partition that a key belongs to, since clients differ in that. Within a partition the record with the
 //! higher offset is the later one, whatever its timestamp; of one key in several partitions the latest record of each is
@@ -7,14 +8,17 @@
 
 mod find;
 mod runs;
+mod table;
 #[cfg(test)]
 mod tests;
 mod topic;
 
 pub use find::find;
+pub use table::{Reflected, TableView};
 pub use topic::{Reading, TopicView};
 
 use crate::cluster::{self, Cluster, TopicInfo};
+pub use crate::stream::{Keys, Window};
 
 /// Why a topic cannot be seen as a table.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,9 @@ pub enum ViewError {
     /// The topic cannot be read.
     #[error(transparent)]
     Read(#[from] cluster::Error),
+    /// What is kept of a table is damaged.
+    #[error(transparent)]
+    State(#[from] crate::stream::Error),
     /// Rows that do not fit into memory cannot be kept elsewhere.
     #[error("cannot keep rows in {directory}: {source}")]
     Scratch {

@@ -11,7 +11,7 @@ pub(super) fn of_broker(error: &broker::Error) -> ErrorCode {
     match error {
         Error::Log { source, .. } => of_log(source),
         Error::NoSuchTopic(_) | Error::NoSuchPartition { .. } => ErrorCode::UnknownTopicOrPartition,
-        Error::TopicExists(_) => ErrorCode::TopicAlreadyExists,
+        Error::TopicExists(_) | Error::JobExists(_) => ErrorCode::TopicAlreadyExists,
         Error::Collides { .. } | Error::InvalidName(_) => ErrorCode::InvalidTopicException,
         Error::Config(_) => ErrorCode::InvalidConfig,
         Error::Partitions(_) => ErrorCode::InvalidPartitions,

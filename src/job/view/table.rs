@@ -1,0 +1,98 @@
+//! The rows of a table that is kept, as of the last commit of whoever updates it.
+
+use std::ops::ControlFlow;
+
+use super::{Row, ViewError};
+use crate::cluster::{self, Cluster, Job};
+use crate::job::plan::Plan;
+use crate::job::run::kept::{OFFSETS, read_offsets};
+use crate::job::state::StateView;
+use crate::model::{Offset, Uuid};
+use crate::stream::{self, Keys, Value, Window, read_rows};
+
+/// A table as it was at a commit. It stays so, and holds nobody up.
+pub struct TableView<'p> {
+    plan: &'p Plan,
+    state: StateView,
+}
+
+/// How far a table has come in a partition of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reflected {
+    /// The topic.
+    pub topic: Uuid,
+    /// The partition.
+    pub partition: i32,
+    /// The first offset that is not in it.
+    pub next: Offset,
+}
+
+impl<'p> TableView<'p> {
+    /// Looks at a table; `None` where it was never updated.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn open(cluster: &Cluster, plan: &'p Plan, job: &Job) -> Result<Option<Self>, ViewError> {
+        let Some(directory) = cluster.job_state(job)? else { return Ok(None) };
+        let state = StateView::open(&directory).map_err(cluster::Error::from)?;
+        Ok(state.map(|state| Self { plan, state }))
+    }
+
+    /// Gives the rows, each with its window where the table has windows, in the order of keys and windows, until `each`
+    /// breaks off.
+    ///
+    /// # Errors
+    /// As the file system says; [`stream::Error::Corrupt`] for a state that is damaged.
+    pub fn rows(
+        &self,
+        keys: Keys<'_>,
+        each: &mut dyn FnMut(Row<'_>, Option<Window>) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        let Some(view) = &self.plan.view else { return Ok(()) };
+        let (mut seen, mut failed) = (Value::default(), None);
+        read_rows(&self.plan.topology, &self.state, view.store, keys, &mut |record| {
+            let value = match &view.value {
+                None => record.value,
+                Some(value) => match value(record, &mut seen) {
+                    Ok(()) => seen.get(),
+                    Err(error) => {
+                        failed = Some(error);
+                        return ControlFlow::Break(());
+                    }
+                },
+            };
+            let (Some(key), Some(value)) = (record.key, value) else {
+                return ControlFlow::Continue(());
+            };
+            each(Row { key, value, timestamp: record.timestamp }, record.window)
+        })?;
+        failed.map_or(Ok(()), |error: stream::Error| Err(error.into()))
+    }
+
+    /// How far it has come in each partition of its inputs.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn reflected(&self) -> Result<Vec<Reflected>, ViewError> {
+        let note = self.state.noted(OFFSETS).map_err(cluster::Error::from)?;
+        let taken = note.and_then(read_offsets).unwrap_or_default();
+        let reflected = taken.into_iter().map(|taken| Reflected {
+            topic: taken.topic,
+            partition: taken.partition,
+            next: taken.offset,
+        });
+        Ok(reflected.collect())
+    }
+
+    /// Bytes that its state has on disk.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.state.bytes
+    }
+}
+
+impl std::fmt::Debug for TableView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableView").field("state", &self.state).finish_non_exhaustive()
+    }
+}
