@@ -10,6 +10,7 @@ mod producer;
 mod progress;
 mod reader;
 mod tail;
+mod transaction;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -21,6 +22,7 @@ pub use merge::TimeOrder;
 pub use producer::{Acks, Producer, ProducerOptions, SendError, Totals};
 pub use reader::{FetchedChunk, ForeignLog, LocatedRecord, PartitionReader, RecordRange};
 pub use tail::starts_of_last;
+pub use transaction::{Progress, Transaction, TransactionalOffsets};
 
 pub use crate::broker::{
     Access, BackedUp, BackupContents, CommittedOffset, CompactionObserver, CompactionRound, Error,

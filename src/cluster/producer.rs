@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Cluster;
-use crate::broker::{Broker, Error, Result, TopicInfo, TransactionalId};
+use super::{Cluster, Transaction};
+use crate::broker::{Broker, Error, Result, TopicInfo};
 use crate::log::PartitionLog;
 use crate::model::{Compression, partition_for_key};
 use crate::record::{BatchBuilder, BuildError, InvalidRecord, Record, RecordRules};
@@ -14,6 +14,9 @@ const BATCH_BYTES: usize = 256 << 10;
 
 /// Bytes of records that wait in batches, over all partitions.
 const WAITING_BYTES_MAX: usize = 8 << 20;
+
+/// What no transaction of an id has.
+const NO_EPOCH: i16 = -1;
 
 /// When a record counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +82,8 @@ pub struct Producer<'c> {
     compression: Compression,
     waiting_bytes: usize,
     totals: Totals,
-    /// All is one transaction of this id, where there is one.
-    transaction: Option<TransactionalId>,
+    /// All is in the transaction of this id, where there is one.
+    transaction: Option<Transaction>,
 }
 
 /// A partition that something was sent to.
@@ -88,8 +91,9 @@ pub struct Producer<'c> {
 struct Sending {
     log: Arc<PartitionLog>,
     batch: BatchBuilder,
-    /// Of the next batch's first record, within a transaction.
+    /// Of the next batch's first record, within a transaction; and of which epoch of its producer.
     next_sequence: i32,
+    epoch: i16,
 }
 
 impl Cluster {
@@ -125,8 +129,19 @@ impl Cluster {
         options: ProducerOptions,
         id: &str,
     ) -> Result<Producer<'_>> {
-        let transaction = Some(self.broker().transactional_id(id)?);
+        let transaction = Some(self.transaction(id)?);
         Ok(Producer { transaction, ..self.producer(topic, options) })
+    }
+
+    /// A producer of a transaction that others send to other topics in.
+    #[must_use]
+    pub fn producer_within(
+        &self,
+        transaction: &Transaction,
+        topic: TopicInfo,
+        options: ProducerOptions,
+    ) -> Producer<'_> {
+        Producer { transaction: Some(transaction.clone()), ..self.producer(topic, options) }
     }
 }
 
@@ -171,6 +186,18 @@ impl Producer<'_> {
         Ok(())
     }
 
+    /// Whether the topic takes a record, which is not sent.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(
+        &self,
+        record: &Record<'_>,
+        now_ms: i64,
+    ) -> std::result::Result<(), InvalidRecord> {
+        self.rules.check_record(record, now_ms)
+    }
+
     /// Puts a record into the batch of a partition. False if that must be appended first.
     #[inline]
     fn push(&mut self, partition: i32, record: &Record<'_>) -> Result<bool> {
@@ -192,7 +219,8 @@ impl Producer<'_> {
             self.broker.open_to_append(&log)?;
             let level = self.topic.config.compression_level(self.compression);
             let batch = BatchBuilder::new(self.compression, level);
-            self.partitions[index] = Some(Sending { log, batch, next_sequence: 0 });
+            self.partitions[index] =
+                Some(Sending { log, batch, next_sequence: 0, epoch: NO_EPOCH });
         }
         Ok(self.partitions[index].as_mut().expect("it was put there"))
     }
@@ -211,6 +239,10 @@ impl Producer<'_> {
         if let Some(transaction) = &self.transaction {
             let producer = transaction.producer();
             let (id, epoch) = (producer.producer_id, producer.producer_epoch);
+            if sending.epoch != epoch {
+                // Each transaction has an epoch of its own, in which sequences begin anew. Source: KIP-890.
+                (sending.epoch, sending.next_sequence) = (epoch, 0);
+            }
             sending.batch.with_producer(id, epoch, sending.next_sequence, true);
             sending.next_sequence = following(sending.next_sequence, records);
         }
@@ -252,7 +284,7 @@ impl Producer<'_> {
     /// As [`Broker::append`], [`Broker::sync`] and [`TransactionalId::commit`] say.
     pub fn finish(&mut self) -> Result<()> {
         self.flush()?;
-        if let Some(transaction) = &mut self.transaction {
+        if let Some(transaction) = &self.transaction {
             return transaction.commit();
         }
         if self.acks == Acks::All {
@@ -268,7 +300,7 @@ impl Producer<'_> {
     /// # Errors
     /// As [`TransactionalId::abort`] says.
     pub fn abort(&mut self) -> Result<()> {
-        self.transaction.as_mut().map_or(Ok(()), TransactionalId::abort)
+        self.transaction.as_ref().map_or(Ok(()), Transaction::abort)
     }
 
     /// What was appended so far.

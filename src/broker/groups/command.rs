@@ -19,7 +19,7 @@ use super::replay::Replay;
 use super::snapshot::Snapshot;
 use super::store::{BATCH_RECORDS, RecordBatch, Store};
 use crate::broker::internal::partition_of;
-use crate::broker::{self, Broker, TopicInfo};
+use crate::broker::{self, Broker, TopicInfo, TransactionalId};
 use crate::log::{self, PartitionLog, View};
 use crate::protocol::group_records::{
     GroupMetadataValue, GroupRecordKey, OffsetCommitValue, group_of,
@@ -197,6 +197,50 @@ impl GroupOffsets {
         self.known.classic.as_ref().map_or(0, |classic| classic.members.len())
     }
 
+    /// Commits offsets within a transaction: they count once that is committed, and not before. What is noted with each of
+    /// them is `metadata`.
+    ///
+    /// # Errors
+    /// As [`TransactionalId::append`] says.
+    pub fn commit_within(
+        &mut self,
+        transaction: &mut TransactionalId,
+        commits: &[(&TopicInfo, i32, i64, i32)],
+        metadata: &str,
+        now_ms: i64,
+    ) -> broker::Result<()> {
+        let log = self.log_to_write()?;
+        self.put_members_out(&log, now_ms)?;
+        for commits in commits.chunks(BATCH_RECORDS) {
+            self.gather(commits, metadata, now_ms);
+            let Self { batch, store, .. } = &mut *self;
+            let producer = transaction.producer();
+            let producer = (producer.producer_id, producer.producer_epoch);
+            transaction.append_with(&log, |check| {
+                batch.append_transactional(store, &log, producer, check)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Puts offsets into the batch.
+    fn gather(&mut self, commits: &[(&TopicInfo, i32, i64, i32)], metadata: &str, now_ms: i64) {
+        self.batch.clear();
+        for (topic, partition, offset, leader_epoch) in commits {
+            let (group, partition) = (&*self.known.group, *partition);
+            let key = GroupRecordKey::Offset { group, topic: &topic.name, partition };
+            let value = OffsetCommitValue {
+                offset: *offset,
+                leader_epoch: *leader_epoch,
+                metadata,
+                commit_timestamp: now_ms,
+                expire_timestamp: -1,
+                topic_id: topic.id,
+            };
+            self.batch.offset(&key, &value);
+        }
+    }
+
     /// Commits offsets: topic, partition, offset, leader epoch. They are durable when this returns.
     ///
     /// # Errors
@@ -212,20 +256,7 @@ impl GroupOffsets {
         let log = self.log_to_write()?;
         self.put_members_out(&log, now_ms)?;
         for commits in commits.chunks(BATCH_RECORDS) {
-            self.batch.clear();
-            for (topic, partition, offset, leader_epoch) in commits {
-                let (group, partition) = (&*self.known.group, *partition);
-                let key = GroupRecordKey::Offset { group, topic: &topic.name, partition };
-                let value = OffsetCommitValue {
-                    offset: *offset,
-                    leader_epoch: *leader_epoch,
-                    metadata: "",
-                    commit_timestamp: now_ms,
-                    expire_timestamp: -1,
-                    topic_id: topic.id,
-                };
-                self.batch.offset(&key, &value);
-            }
+            self.gather(commits, "", now_ms);
             self.batch.append_plainly(&self.store.broker, &log)?;
         }
         self.store.broker.sync(&log)?;

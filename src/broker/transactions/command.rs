@@ -94,10 +94,19 @@ impl TransactionalId {
         if log.config().message_timestamp_type == TimestampType::LogAppendTime {
             record::stamp_append_time(batch, now_ms);
         }
-        let mut appended = log.append(batch, now_ms);
+        self.append_with(log, |check| log.append_checked(batch, check, now_ms))
+    }
+
+    /// Has something appended to a partition within the transaction, which it begins with the first.
+    pub(in crate::broker) fn append_with<T>(
+        &mut self,
+        log: &Arc<PartitionLog>,
+        mut append: impl FnMut(TransactionCheck) -> log::Result<T>,
+    ) -> Result<T> {
+        let mut appended = append(TransactionCheck::Unverified);
         if let Err(log::Error::TransactionNotVerified { .. }) = appended {
             let version = TransactionVersion::V2;
-            let append = || log.append_checked(batch, TransactionCheck::Verified(version), now_ms);
+            let append = || append(TransactionCheck::Verified(version));
             let partition = log.partition();
             let verified = self.coordinator.append_first(self.sender(), partition, version, append);
             appended = verified.map_err(|cause| self.coordinator.refused(&self.id, cause))?;

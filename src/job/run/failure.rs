@@ -1,10 +1,9 @@
 //! What fails: a record, which may be left out, or the run.
 
 use super::feed::Stored;
-use crate::cluster::{
-    self, Acks, Cluster, NewTopic, Producer, ProducerOptions, SendError, TopicInfo,
-};
-use crate::model::{Compression, TopicName, TopicPartition};
+use crate::cluster::{self, Cluster, NewTopic, SendError, TopicInfo};
+use crate::job::plan::Input;
+use crate::model::{TopicName, TopicPartition};
 use crate::record::{Headers, Record, write_header};
 use crate::serde::SerdeError;
 use crate::{storage, stream};
@@ -40,6 +39,18 @@ pub enum RunError {
         /// What is wrong with it.
         why: String,
     },
+    /// A record failed, and the task has to go back to its last commit.
+    #[error("cannot process {at} offset {offset}: {why}")]
+    Again {
+        /// The place of its input.
+        input: usize,
+        /// Where it is.
+        at: TopicPartition,
+        /// Its offset.
+        offset: i64,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Something failed that no record caused.
     #[error("cannot put out what was held back: {0}")]
     HeldBack(String),
@@ -58,9 +69,25 @@ pub enum RunError {
     /// Records that were taken in are not there any more, and others are in their place.
     #[error("{0} was cut by a crash of the machine below what was taken in")]
     CutInput(TopicPartition),
+    /// What was kept to be sent makes no sense.
+    #[error("the state holds results that cannot be read")]
+    Outbox,
     /// Nobody takes printed results.
     #[error("nobody takes the results")]
     Closed,
+}
+
+/// A record that failed since the last commit.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    pub(super) why: String,
+    is_told: bool,
+}
+
+impl LeftOut {
+    pub(super) fn new(why: &str) -> Self {
+        Self { why: why.to_owned(), is_told: false }
+    }
 }
 
 /// A key or value that its serde does not take.
@@ -111,34 +138,52 @@ impl super::Run<'_> {
     }
 }
 
-/// The topic that failed records go to.
-#[derive(Debug)]
-pub(super) struct DeadLetters<'c> {
-    producer: Producer<'c>,
-    headers: Vec<u8>,
-}
-
-impl<'c> DeadLetters<'c> {
-    pub(super) fn open(
-        cluster: &'c Cluster,
-        on_error: &OnError,
-    ) -> Result<Option<Self>, cluster::Error> {
-        let OnError::DeadLetter(name) = on_error else { return Ok(None) };
-        let options = ProducerOptions { compression: Compression::None, acks: Acks::All };
-        let producer = cluster.producer(find_or_create(cluster, name)?, options);
-        Ok(Some(Self { producer, headers: Vec::new() }))
+impl super::Run<'_> {
+    /// Leaves a record out that failed, in the way that was asked for.
+    pub(super) fn leave_out(
+        &mut self,
+        input: &Input,
+        stored: &Stored<'_>,
+        why: &str,
+    ) -> Result<(), RunError> {
+        let at = TopicPartition::new(input.topic.clone(), stored.partition);
+        match &self.options.on_error {
+            OnError::Fail => {
+                return Err(RunError::Record { at, offset: stored.offset, why: why.to_owned() });
+            }
+            OnError::Skip => {}
+            OnError::DeadLetter(topic) => self.bury(topic, stored, &at, why)?,
+        }
+        if !self.output.is_discarding {
+            self.summary.failed += 1;
+            self.tell_failed(input, stored, &at, why);
+        }
+        self.taken(input, stored);
+        Ok(())
     }
 
-    /// Sends a record as it is stored, with headers that say why.
-    pub(super) fn send(
+    /// Tells of a record that failed, once, however often the task goes back.
+    fn tell_failed(&mut self, input: &Input, stored: &Stored<'_>, at: &TopicPartition, why: &str) {
+        if self.kept.is_none() {
+            return self.front.failed(at, stored.offset, why);
+        }
+        let place = (input.place, stored.partition, stored.offset);
+        let failed = self.since.left_out.entry(place).or_insert_with(|| LeftOut::new(why));
+        if !failed.is_told {
+            failed.is_told = true;
+            self.front.failed(at, stored.offset, why);
+        }
+    }
+
+    /// Sends a record as it is stored to the topic of those that failed, with headers that say why.
+    fn bury(
         &mut self,
+        topic: &TopicName,
         stored: &Stored<'_>,
         at: &TopicPartition,
         why: &str,
-        now_ms: i64,
     ) -> Result<(), RunError> {
-        self.headers.clear();
-        self.headers.extend_from_slice(stored.headers.0);
+        let mut headers = stored.headers.0.to_vec();
         let (partition, offset) = (at.partition.to_string(), stored.offset.to_string());
         for (name, value) in [
             ("runnel.error", why),
@@ -146,16 +191,16 @@ impl<'c> DeadLetters<'c> {
             ("runnel.partition", &partition),
             ("runnel.offset", &offset),
         ] {
-            write_header(&mut self.headers, name.as_bytes(), Some(value.as_bytes()));
+            write_header(&mut headers, name.as_bytes(), Some(value.as_bytes()));
         }
         let record = Record {
             offset: 0,
             timestamp: stored.timestamp,
             key: stored.key,
             value: stored.value,
-            headers: Headers::from_encoded(&self.headers).unwrap_or_default(),
+            headers: Headers::from_encoded(&headers).unwrap_or_default(),
         };
-        match self.producer.send(&record, None, now_ms) {
+        match self.output.put(topic, &record, &headers, self.now_ms) {
             Ok(()) => Ok(()),
             Err(SendError::Failed(error)) => Err(error.into()),
             Err(error) => Err(RunError::Record {
@@ -164,11 +209,6 @@ impl<'c> DeadLetters<'c> {
                 why: format!("{why}; and the dead-letter topic does not take it: {error}"),
             }),
         }
-    }
-
-    /// Makes all of it durable.
-    pub(super) fn finish(&mut self) -> Result<(), cluster::Error> {
-        self.producer.finish()
     }
 }
 

@@ -212,6 +212,13 @@ impl Run<'_> {
         if self.summary.records_in.is_multiple_of(LOOK_EVERY_RECORDS) {
             self.look(total)?;
         }
+        if !self.since.left_out.is_empty()
+            && let Some(failed) =
+                self.since.left_out.get(&(input.place, stored.partition, stored.offset))
+        {
+            let why = failed.why.clone();
+            return self.leave_out(input, stored, &why);
+        }
         let record = match decoded(input, stored, texts) {
             Ok(record) => record,
             Err(error) => return self.leave_out(input, stored, &error.to_string()),
@@ -228,7 +235,7 @@ impl Run<'_> {
         match whose(error, refused) {
             Ok(why) if self.kept.is_some() && !self.task.is_intact() => {
                 let at = TopicPartition::new(input.topic.clone(), stored.partition);
-                Err(RunError::Record { at, offset: stored.offset, why })
+                Err(RunError::Again { input: input.place, at, offset: stored.offset, why })
             }
             Ok(why) => self.leave_out(input, stored, &why),
             Err(RunError::Closed) => {
@@ -244,7 +251,7 @@ impl Run<'_> {
     fn look(&mut self, total: u64) -> Result<(), RunError> {
         self.front.progress(self.summary.records_in, total);
         self.is_stopped |= self.front.should_stop();
-        if self.kept.is_some() && Instant::now() >= self.commit_due {
+        if self.kept.is_some() && (Instant::now() >= self.commit_due || self.output.is_full()) {
             self.put_out(false)?;
         }
         Ok(())
@@ -252,7 +259,7 @@ impl Run<'_> {
 
     /// Notes that a record is done with.
     #[inline]
-    fn taken(&mut self, input: &Input, stored: &Stored<'_>) {
+    pub(super) fn taken(&mut self, input: &Input, stored: &Stored<'_>) {
         if let Some(kept) = &mut self.kept {
             kept.take(input.place, stored.partition, stored.offset);
         }
@@ -278,22 +285,6 @@ impl Run<'_> {
             }
         })?;
         failed.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// Leaves a record out that failed, in the way that was asked for.
-    fn leave_out(&mut self, input: &Input, stored: &Stored<'_>, why: &str) -> Result<(), RunError> {
-        let at = TopicPartition::new(input.topic.clone(), stored.partition);
-        match (&self.options.on_error, &mut self.dead_letters) {
-            (super::OnError::Fail, _) => {
-                return Err(RunError::Record { at, offset: stored.offset, why: why.to_owned() });
-            }
-            (_, Some(dead_letters)) => dead_letters.send(stored, &at, why, self.now_ms)?,
-            (_, None) => {}
-        }
-        self.summary.failed += 1;
-        self.front.failed(&at, stored.offset, why);
-        self.taken(input, stored);
-        Ok(())
     }
 }
 

@@ -1,23 +1,40 @@
-//! What lasts from one run of a job to the next: its state, and how far its inputs were taken in, as one.
+//! What lasts from one run of a job to the next: its state, how far its inputs were taken in, and what it has to send, as one.
 //!
 //! The notes beside the state, numbers big-endian:
 //!
 //! | note | bytes |
 //! | --- | --- |
 //! | `offsets` | for each partition of each input: the topic's id, 16; partition, 4; next offset, 8; its leader epoch or -1, 4 |
+//! | `number` | how often results were kept to be sent, 8 |
+//! | `outbox` | those that were kept last ([`super::outbox`]); nothing where that commit had none |
 //!
-//! A commit makes what was read durable first, whoever wrote it; then state and offsets count, in one moment, on disk.
+//! A commit goes in these steps, each on disk before the next begins:
+//!
+//! | step | when it stops after this, the next run |
+//! | --- | --- |
+//! | what was read is made durable, whoever wrote it | goes on from the commit before |
+//! | state, offsets and outbox count, in one moment | finds an outbox that the group's offsets do not tell of: sends it |
+//! | the outbox is sent, in one transaction with the group's offsets, and the number as their note | goes on from here |
+//!
+//! A state that was lost is made again of the inputs. Up to where the group stands its results were sent before, and are not
+//! sent again.
 
 use std::path::PathBuf;
 
 use super::failure::RunError;
+use super::outbox::Outbox;
+use super::output::Results;
 use super::sources::Sources;
-use crate::cluster::{Cluster, Job, PartitionReader, TopicInfo};
+use crate::cluster::{
+    Cluster, Job, PartitionReader, Progress, TopicInfo, Transaction, TransactionalOffsets,
+};
 use crate::job::state::TaskState;
 use crate::model::{Offset, TopicName, Uuid};
 use crate::stream::State;
 
 pub(in crate::job) const OFFSETS: &str = "offsets";
+const NUMBER: &str = "number";
+const OUTBOX: &str = "outbox";
 const ENTRY_BYTES: usize = 32;
 
 /// A job that has a name.
@@ -68,9 +85,16 @@ fn write_offsets(taken: &[Taken]) -> Vec<u8> {
     note
 }
 
-/// The state of a job that this process runs, and its inputs.
+/// What a job that this process runs keeps.
 pub(super) struct Kept {
     inputs: Vec<KeptInput>,
+    group: TransactionalOffsets,
+    /// Of a job that writes topics.
+    pub(super) transaction: Option<Transaction>,
+    /// Of the results that were kept last.
+    number: u64,
+    /// Whether there are any in the state.
+    has_outbox: bool,
 }
 
 struct KeptInput {
@@ -86,7 +110,11 @@ pub(super) struct Opened {
     pub(super) state: TaskState,
     pub(super) kept: Kept,
     /// Partitions of which records were deleted that it had not taken in.
-    pub(super) missed: Vec<(TopicName, i32)>,
+    pub(super) missed: usize,
+    /// Results that were kept and not sent.
+    pub(super) unsent: Option<Vec<u8>>,
+    /// Whether the state was lost: readers stop where the group stands.
+    pub(super) is_lost: bool,
 }
 
 impl Kept {
@@ -94,69 +122,111 @@ impl Kept {
     pub(super) fn open(
         cluster: &Cluster,
         named: Named<'_>,
+        writes_topics: bool,
         sources: &mut Sources,
     ) -> Result<Opened, RunError> {
-        let directory = state_directory(cluster, named)?;
-        let state = TaskState::open(&directory).map_err(RunError::State)?;
-        let note = state.noted(OFFSETS).map_err(RunError::State)?;
-        let taken = note.map(read_offsets);
-        let is_new = taken.is_none();
-        let taken = match taken {
-            None => Vec::new(),
-            Some(Some(taken)) => taken,
-            Some(None) => return Err(RunError::Notes(named.name.clone())),
+        // What a run that died has open is ended before its offsets are looked at.
+        let transaction = writes_topics.then(|| cluster.transaction(named.name)).transpose()?;
+        let group = cluster.transactional_offsets(named.name)?;
+        let state = TaskState::open(&state_directory(cluster, named)?).map_err(RunError::State)?;
+        let noted = |name| state.noted(name).map_err(RunError::State);
+        let unreadable = || RunError::Notes(named.name.clone());
+        let taken = noted(OFFSETS)?.map(|note| read_offsets(note).ok_or_else(unreadable));
+        let taken = taken.transpose()?;
+        let number = noted(NUMBER)?.map(|note| note.try_into().map_err(|_| unreadable()));
+        let number = number.transpose()?.map_or(0, u64::from_be_bytes);
+        let outbox = noted(OUTBOX)?.filter(|outbox| !outbox.is_empty()).map(<[u8]>::to_vec);
+        let mut opened = Opened {
+            state,
+            kept: Self {
+                inputs: Vec::new(),
+                group,
+                transaction,
+                number,
+                has_outbox: outbox.is_some(),
+            },
+            missed: 0,
+            unsent: None,
+            is_lost: false,
         };
-        let (mut inputs, mut missed) = (Vec::new(), Vec::new());
-        for source in &mut sources.inputs {
-            let topic = source.topic.clone();
-            for reader in &mut source.readers {
-                let partition = reader.partition().partition;
-                let of = |it: &&Taken| it.topic == topic.id && it.partition == partition;
-                let Some(taken) = taken.iter().find(of) else {
-                    // A partition that is new since; or a topic made anew under its name.
-                    if !is_new && partition == 0 {
-                        return Err(RunError::AnotherTopic(topic.name));
-                    }
-                    continue;
-                };
-                if taken.offset < reader.bounds().0 {
-                    missed.push((topic.name.clone(), partition));
-                }
-                if reader.resume(taken.offset, taken.leader_epoch)?.is_some() {
-                    return Err(RunError::CutInput(reader.partition().clone()));
-                }
-            }
-            let next = source.readers.iter().map(PartitionReader::position).collect();
-            inputs.push(KeptInput { topic, readers: source.readers.clone(), next });
+        match taken {
+            Some(taken) => opened.go_on(&taken, sources)?,
+            None => opened.begin(sources),
         }
-        Ok(Opened { state, kept: Self { inputs }, missed })
+        let sent = opened.kept.sent_number();
+        opened.kept.number = number.max(sent.unwrap_or_default());
+        opened.unsent = outbox.filter(|_| sent != Some(number));
+        Ok(opened)
+    }
+
+    /// The number of the results that were sent last.
+    fn sent_number(&self) -> Option<u64> {
+        let numbers = self.inputs.iter().flat_map(|input| {
+            let partitions = input.readers.iter().map(|reader| reader.partition().partition);
+            partitions.filter_map(|partition| self.group.committed(&input.topic, partition))
+        });
+        numbers.filter_map(|committed| committed.metadata.parse().ok()).max()
     }
 
     /// A record was taken in.
     #[inline]
     pub(super) fn take(&mut self, input: usize, partition: i32, offset: i64) {
-        if let Some(next) =
-            usize::try_from(partition).ok().and_then(|at| self.inputs[input].next.get_mut(at))
-        {
+        let partitions = &mut self.inputs[input].next;
+        if let Some(next) = usize::try_from(partition).ok().and_then(|at| partitions.get_mut(at)) {
             *next = Offset(offset).next();
         }
     }
 
-    /// What stands before the next offsets is made durable; then state and offsets count as one.
-    pub(super) fn commit(&mut self, state: &mut dyn State, now_ms: i64) -> Result<(), RunError> {
+    /// Commits, as the head of this file says.
+    pub(super) fn commit(
+        &mut self,
+        state: &mut dyn State,
+        results: &mut Results<'_>,
+        now_ms: i64,
+    ) -> Result<(), RunError> {
         let mut taken = Vec::new();
-        for input in &self.inputs {
-            for (reader, next) in input.readers.iter().zip(&input.next) {
-                reader.make_durable(*next, now_ms)?;
-                taken.push(Taken {
-                    topic: input.topic.id,
-                    partition: reader.partition().partition,
-                    offset: *next,
-                    leader_epoch: reader.leader_epoch_before(*next)?,
-                });
-            }
+        for Progress { topic, reader, next } in progress(&self.inputs) {
+            reader.make_durable(next, now_ms)?;
+            taken.push(Taken {
+                topic: topic.id,
+                partition: reader.partition().partition,
+                offset: next,
+                leader_epoch: reader.leader_epoch_before(next)?,
+            });
         }
-        state.commit(&[(OFFSETS, &write_offsets(&taken))])?;
+        let offsets = write_offsets(&taken);
+        let outbox = results.outbox().filter(|outbox| !outbox.is_empty());
+        let is_sending = outbox.is_some();
+        if is_sending {
+            self.number += 1;
+        }
+        let number = self.number.to_be_bytes();
+        let outbox = outbox.map_or(&[][..], Outbox::bytes);
+        let notes = [(OFFSETS, &offsets[..]), (NUMBER, &number[..]), (OUTBOX, outbox)];
+        let notes = if is_sending || self.has_outbox { &notes[..] } else { &notes[..1] };
+        state.commit(notes)?;
+        self.has_outbox = is_sending;
+        if is_sending {
+            results.send_outbox(now_ms)?;
+            self.commit_transaction(now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction in which results were sent.
+    pub(super) fn commit_transaction(&mut self, now_ms: i64) -> Result<(), RunError> {
+        let Some(transaction) = &self.transaction else { return Ok(()) };
+        let progress: Vec<_> = progress(&self.inputs).collect();
+        self.group.commit(transaction, &progress, &self.number.to_string(), now_ms)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Tells the group how far the job is, where no transaction has: for who asks how far it is behind.
+    pub(super) fn tell_group(&mut self, now_ms: i64) -> Result<(), RunError> {
+        if self.transaction.is_none() {
+            let progress: Vec<_> = progress(&self.inputs).collect();
+            self.group.commit_alone(&progress, now_ms)?;
+        }
         Ok(())
     }
 
@@ -165,6 +235,65 @@ impl Kept {
         for (input, source) in self.inputs.iter_mut().zip(&sources.inputs) {
             input.readers.clone_from(&source.readers);
         }
+    }
+}
+
+fn progress(inputs: &[KeptInput]) -> impl Iterator<Item = Progress<'_>> {
+    inputs.iter().flat_map(|input| {
+        let partitions = input.readers.iter().zip(&input.next);
+        partitions.map(|(reader, next)| Progress { topic: &input.topic, reader, next: *next })
+    })
+}
+
+impl Opened {
+    /// Puts readers where the job stood.
+    fn go_on(&mut self, taken: &[Taken], sources: &mut Sources) -> Result<(), RunError> {
+        for source in &mut sources.inputs {
+            let topic = &source.topic;
+            for reader in &mut source.readers {
+                let partition = reader.partition().partition;
+                let of = |it: &&Taken| it.topic == topic.id && it.partition == partition;
+                let Some(taken) = taken.iter().find(of) else {
+                    if partition == 0 {
+                        return Err(RunError::AnotherTopic(topic.name.clone()));
+                    }
+                    // It is new since.
+                    continue;
+                };
+                self.missed += usize::from(taken.offset < reader.bounds().0);
+                if reader.resume(taken.offset, taken.leader_epoch)?.is_some() {
+                    return Err(RunError::CutInput(reader.partition().clone()));
+                }
+            }
+        }
+        self.know(sources);
+        Ok(())
+    }
+
+    /// Leaves readers at the beginning; where the group tells of an earlier life, they stop there first.
+    fn begin(&mut self, sources: &mut Sources) {
+        self.know(sources);
+        if self.kept.transaction.is_none() || self.kept.sent_number().is_none() {
+            return;
+        }
+        self.is_lost = true;
+        for source in &mut sources.inputs {
+            for reader in &mut source.readers {
+                let partition = reader.partition().partition;
+                let committed = self.kept.group.committed(&source.topic, partition);
+                reader.stop_at(Offset(committed.map_or(0, |committed| committed.offset)));
+                self.missed += usize::from(reader.bounds().0 > Offset::ZERO);
+            }
+        }
+    }
+
+    fn know(&mut self, sources: &Sources) {
+        let known = |source: &super::sources::Source| KeptInput {
+            topic: source.topic.clone(),
+            readers: source.readers.clone(),
+            next: source.readers.iter().map(PartitionReader::position).collect(),
+        };
+        self.kept.inputs = sources.inputs.iter().map(known).collect();
     }
 }
 

@@ -9,10 +9,12 @@
 mod failure;
 mod feed;
 pub(super) mod kept;
+mod outbox;
 mod output;
 mod record;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub use failure::{OnError, RunError};
@@ -25,8 +27,8 @@ use crate::cluster::{Cluster, Watcher};
 use crate::model::TopicPartition;
 use crate::record::Record;
 pub use crate::stream::Origin;
-use crate::stream::{GlobalTables, MemoryState, Outside, State, Task};
-use failure::DeadLetters;
+use crate::stream::{Counts, GlobalTables, MemoryState, Outside, State, Task};
+use failure::LeftOut;
 use kept::Kept;
 use output::Results;
 use sources::{Global, Sources};
@@ -127,18 +129,63 @@ pub fn run(
     options: &Options,
     front: &mut dyn Front,
 ) -> Result<Summary, RunError> {
+    let mut since = SinceCommit::default();
+    loop {
+        let setting = Setting { cluster, plan, named, options };
+        match attempt(setting, &mut since, &mut *front) {
+            // The state as of the last commit is taken again, without that record.
+            Err(RunError::Again { at, offset, why, .. }) if options.on_error == OnError::Fail => {
+                return Err(RunError::Record { at, offset, why });
+            }
+            Err(RunError::Again { input, at, offset, why }) => {
+                since.left_out.insert((input, at.partition, offset), LeftOut::new(&why));
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// What is run, and how.
+#[derive(Clone, Copy)]
+struct Setting<'a> {
+    cluster: &'a Cluster,
+    plan: &'a Plan,
+    named: Option<Named<'a>>,
+    options: &'a Options,
+}
+
+/// What must be known where a run goes back to its last commit.
+#[derive(Debug, Default)]
+struct SinceCommit {
+    /// The summary as it was then.
+    summary: Summary,
+    /// Records that failed since, by the place of their input, partition and offset.
+    left_out: BTreeMap<(usize, i32, i64), LeftOut>,
+}
+
+fn attempt(
+    setting: Setting<'_>,
+    since: &mut SinceCommit,
+    front: &mut dyn Front,
+) -> Result<Summary, RunError> {
+    let Setting { cluster, plan, named, options } = setting;
     let watcher = options.follow.then(|| cluster.watch()).flatten();
     let mut sources = Sources::open(cluster, plan)?;
-    let mut summary = Summary::default();
+    let mut summary = since.summary;
+    let (mut unsent, mut is_lost) = (None, false);
     let (state, kept): (Box<dyn State>, _) = match named {
         None => (Box::new(MemoryState::new()), None),
         Some(named) => {
-            let opened = Kept::open(cluster, named, &mut sources)?;
-            summary.missed = opened.missed.len();
+            let writes_topics = !output::topics(plan, &options.on_error).is_empty();
+            let opened = Kept::open(cluster, named, writes_topics, &mut sources)?;
+            (unsent, is_lost) = (opened.unsent, opened.is_lost);
+            summary.missed = opened.missed;
             (Box::new(opened.state), Some(opened.kept))
         }
     };
     sources.count();
+    let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
+    let output = Results::new(cluster, plan, &options.on_error, transaction)?;
     let is_immediate = options.commit_interval.is_zero() || kept.is_none();
     let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
     let mut run = Run {
@@ -147,19 +194,33 @@ pub fn run(
         globals: GlobalTables::new(Box::new(MemoryState::new())),
         task: Task::new(plan.topology.clone(), state, cache_bytes)?,
         kept,
-        output: Results::new(cluster, plan)?,
-        dead_letters: DeadLetters::open(cluster, &options.on_error)?,
+        output,
         front,
+        since,
         summary,
+        counted: Counts::default(),
         now_ms: SystemClock.now_ms(),
-        commit_due: Instant::now() + options.commit_interval.max(COMMIT_INTERVAL_MIN),
+        commit_due: Instant::now(),
         is_stopped: false,
     };
+    if let (Some(unsent), Some(kept)) = (unsent, &mut run.kept) {
+        run.output.send_kept(&unsent, run.now_ms)?;
+        kept.commit_transaction(run.now_ms)?;
+    }
     let mut globals = Global::open(cluster, plan)?;
     for global in &mut globals {
         run.load(global)?;
     }
-    run.feed(&mut sources)?;
+    if is_lost {
+        run.output.is_discarding = true;
+        run.feed(&mut sources)?;
+        run.put_out(false)?;
+        run.output.is_discarding = false;
+        sources.follow()?;
+    }
+    if !run.is_stopped {
+        run.feed(&mut sources)?;
+    }
     let closes = options.close || run.kept.is_none();
     run.put_out(closes && !options.follow)?;
     if options.follow && !run.is_stopped {
@@ -177,9 +238,11 @@ struct Run<'r> {
     kept: Option<Kept>,
     globals: GlobalTables,
     output: Results<'r>,
-    dead_letters: Option<DeadLetters<'r>>,
     front: &'r mut dyn Front,
+    since: &'r mut SinceCommit,
     summary: Summary,
+    /// What of the task's counts is in it.
+    counted: Counts,
     now_ms: i64,
     /// When what changed is to be kept.
     commit_due: Instant,
@@ -240,28 +303,36 @@ impl Run<'_> {
         if let Err(error) = done {
             self.failed_without_record(error, refused)?;
         }
-        self.output.flush()?;
         if self.front.flush().is_err() {
             self.is_stopped = true;
         }
-        if let Some(kept) = &mut self.kept {
-            self.now_ms = SystemClock.now_ms();
-            kept.commit(self.task.state_mut(), self.now_ms)?;
-            self.commit_due =
-                Instant::now() + self.options.commit_interval.max(COMMIT_INTERVAL_MIN);
-        }
+        let Some(kept) = &mut self.kept else { return Ok(self.output.flush()?) };
+        self.now_ms = SystemClock.now_ms();
+        kept.commit(self.task.state_mut(), &mut self.output, self.now_ms)?;
+        self.count();
+        self.since.summary = self.summary;
+        self.since.left_out.clear();
+        self.commit_due = Instant::now() + self.options.commit_interval.max(COMMIT_INTERVAL_MIN);
         Ok(())
+    }
+
+    /// Brings the summary up to what the task and its output have counted.
+    fn count(&mut self) {
+        let (counts, known) = (self.task.counts(), &mut self.counted);
+        let dropped =
+            |counts: &Counts| counts.null_key + counts.null_value + counts.negative_timestamp;
+        self.summary.dropped += dropped(&counts) - dropped(known);
+        self.summary.late += counts.late - known.late;
+        *known = counts;
+        self.summary.records_out += self.output.take_records();
     }
 
     fn end(mut self) -> Result<Summary, RunError> {
         self.output.finish()?;
-        if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.finish()?;
+        if let Some(kept) = &mut self.kept {
+            kept.tell_group(self.now_ms)?;
         }
-        let counts = self.task.counts();
-        self.summary.dropped = counts.null_key + counts.null_value + counts.negative_timestamp;
-        self.summary.late = counts.late;
-        self.summary.records_out = self.output.records();
+        self.count();
         self.summary.is_stopped = self.is_stopped;
         Ok(self.summary)
     }

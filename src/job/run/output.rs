@@ -1,8 +1,12 @@
 //! Results go out: to topics, or to who prints them.
+//!
+//! A job without a name sends them as they come. One with a name puts them into its [outbox](super::outbox); what is in there
+//! is sent in one transaction, once it is kept.
 
-use super::failure::{Refused, find_or_create};
+use super::failure::{OnError, Refused, RunError, find_or_create};
+use super::outbox::{self, OUTBOX_BYTES, Outbox};
 use super::{Front, Printed};
-use crate::cluster::{self, Acks, Cluster, Producer, ProducerOptions, SendError};
+use crate::cluster::{self, Acks, Cluster, Producer, ProducerOptions, SendError, Transaction};
 use crate::job::definition::KeySerde;
 use crate::job::plan::{Plan, Sink};
 use crate::job::programs::write_window_key;
@@ -10,30 +14,47 @@ use crate::model::{Compression, TopicName};
 use crate::record::{Headers, Record as Stored};
 use crate::stream::{ChangelogRow, Error, Output, Record, Result, SinkId};
 
-/// Where results go, by sink.
+/// Where results go.
 pub(super) struct Results<'c> {
     plan: &'c Plan,
-    /// One for each topic; sinks share it.
+    /// One for each topic, in an order that is the same in each run; sinks share it.
     producers: Vec<(TopicName, Producer<'c>)>,
+    /// Of a job with a name.
+    outbox: Option<Outbox>,
+    /// What comes out was sent by an earlier run.
+    pub(super) is_discarding: bool,
     records: u64,
     key: Vec<u8>,
     value: Vec<u8>,
 }
 
 impl<'c> Results<'c> {
+    /// Takes the results of a plan, and failed records where they go to a topic; within transactions where there are some.
     pub(super) fn new(
         cluster: &'c Cluster,
         plan: &'c Plan,
+        on_error: &OnError,
+        transaction: Option<&Transaction>,
     ) -> std::result::Result<Self, cluster::Error> {
         let mut producers: Vec<(TopicName, Producer<'c>)> = Vec::new();
-        for topic in plan.sinks.iter().filter_map(|sink| sink.topic.as_ref()) {
-            if producers.iter().all(|(known, _)| known != topic) {
-                let options = ProducerOptions { compression: Compression::None, acks: Acks::All };
-                let producer = cluster.producer(find_or_create(cluster, topic)?, options);
-                producers.push((topic.clone(), producer));
-            }
+        for topic in topics(plan, on_error) {
+            let options = ProducerOptions { compression: Compression::None, acks: Acks::All };
+            let info = find_or_create(cluster, topic)?;
+            let producer = match transaction {
+                None => cluster.producer(info, options),
+                Some(transaction) => cluster.producer_within(transaction, info, options),
+            };
+            producers.push((topic.clone(), producer));
         }
-        Ok(Self { plan, producers, records: 0, key: Vec::new(), value: Vec::new() })
+        Ok(Self {
+            plan,
+            producers,
+            outbox: transaction.map(|_| Outbox::default()),
+            is_discarding: false,
+            records: 0,
+            key: Vec::new(),
+            value: Vec::new(),
+        })
     }
 
     /// Takes results now, with what surrounds the run.
@@ -41,20 +62,106 @@ impl<'c> Results<'c> {
         Ready { results: self, front, now_ms, refused: None }
     }
 
-    /// Appends what waits. Others see it then.
+    /// Puts a record out to a topic of the job.
+    pub(super) fn put(
+        &mut self,
+        topic: &TopicName,
+        record: &Stored<'_>,
+        headers: &[u8],
+        now_ms: i64,
+    ) -> std::result::Result<(), SendError> {
+        if self.is_discarding {
+            return Ok(());
+        }
+        let place = self.producers.iter().position(|(known, _)| known == topic);
+        let place = place.expect("each topic of a job has a producer");
+        let producer = &mut self.producers[place].1;
+        match &mut self.outbox {
+            None => producer.send(record, None, now_ms),
+            Some(outbox) => {
+                producer.check(record, now_ms)?;
+                outbox.push(place, record, headers);
+                Ok(())
+            }
+        }
+    }
+
+    /// What waits to be kept and sent.
+    pub(super) const fn outbox(&self) -> Option<&Outbox> {
+        self.outbox.as_ref()
+    }
+
+    /// Whether so much waits that it is to be kept and sent now.
+    pub(super) fn is_full(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.bytes().len() > OUTBOX_BYTES)
+    }
+
+    /// Sends what was kept, within the transaction.
+    pub(super) fn send_kept(
+        &mut self,
+        mut kept: &[u8],
+        now_ms: i64,
+    ) -> std::result::Result<(), RunError> {
+        while let Some((place, record)) = outbox::take(&mut kept) {
+            let Some((topic, producer)) = self.producers.get_mut(place) else {
+                return Err(RunError::Outbox);
+            };
+            match producer.send(&record, None, now_ms) {
+                Ok(()) => {}
+                Err(SendError::Failed(error)) => return Err(error.into()),
+                // It did when it was put there; the topic's configs have changed since.
+                Err(error) => {
+                    return Err(RunError::HeldBack(format!("{topic} does not take it: {error}")));
+                }
+            }
+        }
+        if !kept.is_empty() {
+            return Err(RunError::Outbox);
+        }
+        Ok(self.flush()?)
+    }
+
+    /// Sends what waits in the outbox, which was kept.
+    pub(super) fn send_outbox(&mut self, now_ms: i64) -> std::result::Result<(), RunError> {
+        let Some(mut outbox) = self.outbox.take() else { return Ok(()) };
+        let sent = self.send_kept(outbox.bytes(), now_ms);
+        outbox.clear();
+        self.outbox = Some(outbox);
+        sent
+    }
+
+    /// Appends what waits in batches. Others see it then, or once a transaction is committed.
     pub(super) fn flush(&mut self) -> std::result::Result<(), cluster::Error> {
         self.producers.iter_mut().try_for_each(|(_, producer)| producer.flush())
     }
 
-    /// Makes all of it durable.
+    /// Makes all that was sent without a transaction durable.
     pub(super) fn finish(&mut self) -> std::result::Result<(), cluster::Error> {
-        self.producers.iter_mut().try_for_each(|(_, producer)| producer.finish())
+        match self.outbox {
+            None => self.producers.iter_mut().try_for_each(|(_, producer)| producer.finish()),
+            Some(_) => Ok(()),
+        }
     }
 
-    /// How many there were.
-    pub(super) const fn records(&self) -> u64 {
-        self.records
+    /// How many there were since the last call.
+    pub(super) fn take_records(&mut self) -> u64 {
+        std::mem::take(&mut self.records)
     }
+}
+
+/// The topics that a job writes, each once.
+pub(super) fn topics<'a>(plan: &'a Plan, on_error: &'a OnError) -> Vec<&'a TopicName> {
+    let mut topics: Vec<&TopicName> = Vec::new();
+    let dead_letters = match on_error {
+        OnError::DeadLetter(topic) => Some(topic),
+        OnError::Fail | OnError::Skip => None,
+    };
+    for topic in plan.sinks.iter().filter_map(|sink| sink.topic.as_ref()).chain(dead_letters) {
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    topics
 }
 
 /// Takes results, for as long as a record is in hand.
@@ -77,7 +184,23 @@ impl Ready<'_, '_> {
     }
 
     fn send(&mut self, sink: &Sink, record: &Record<'_>) -> std::result::Result<(), Refused> {
-        let Results { producers, key, value, records, .. } = &mut *self.results;
+        if self.results.is_discarding {
+            return Ok(());
+        }
+        let (mut key, mut value) =
+            (std::mem::take(&mut self.results.key), std::mem::take(&mut self.results.value));
+        let sent = self.send_encoded(sink, record, &mut key, &mut value);
+        (self.results.key, self.results.value) = (key, value);
+        sent
+    }
+
+    fn send_encoded(
+        &mut self,
+        sink: &Sink,
+        record: &Record<'_>,
+        key: &mut Vec<u8>,
+        value: &mut Vec<u8>,
+    ) -> std::result::Result<(), Refused> {
         let refused = |what: &str, error| Refused::Record(format!("{what} of a result: {error}"));
         let key = match (record.key, record.window.zip(sink.windows), sink.key) {
             (Some(it), Some((window, kind)), form) => {
@@ -96,14 +219,12 @@ impl Ready<'_, '_> {
             value: value.map_err(|error| refused("the value", error))?,
             headers: Headers::from_encoded(record.headers.0).unwrap_or_default(),
         };
-        *records += 1;
+        self.results.records += 1;
         let Some(topic) = &sink.topic else {
             let printed = Printed { origin: record.origin, record: stored };
             return self.front.print(&printed).map_err(|_| Refused::Closed);
         };
-        let producer = producers.iter_mut().find(|(known, _)| known == topic);
-        let (_, producer) = producer.expect("each topic of a plan has a producer");
-        match producer.send(&stored, None, self.now_ms) {
+        match self.results.put(topic, &stored, record.headers.0, self.now_ms) {
             Ok(()) => Ok(()),
             Err(SendError::Failed(error)) => Err(Refused::Failed(error)),
             Err(error) => Err(Refused::Record(format!("{topic} does not take it: {error}"))),
