@@ -134,6 +134,7 @@ impl From<cluster::Error> for CommandError {
         let hint = match &error {
             E::NoSuchTopic(_) => Some("`runnel topic list` shows the topics there are".to_owned()),
             E::TopicExists(_) => Some("--if-not-exists makes that no error".to_owned()),
+            E::NoSuchJob(_) => Some("`runnel table list` shows the tables there are".to_owned()),
             E::NoSuchPartition { topic, .. } => {
                 Some(format!("`runnel topic describe {topic}` shows its partitions"))
             }

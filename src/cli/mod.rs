@@ -20,6 +20,7 @@ pub mod filter;
 pub mod format;
 mod frame;
 pub mod input;
+mod job;
 mod json;
 pub mod offset_spec;
 pub mod output;

@@ -235,6 +235,14 @@ pub enum WindowKind {
     },
 }
 
+impl WindowKind {
+    /// Whether the end of a window belongs to it.
+    #[must_use]
+    pub const fn includes_end(self) -> bool {
+        matches!(self, Self::Sliding { .. } | Self::Session { .. })
+    }
+}
+
 /// When a table's changes come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Outcome;
-use super::table::{Decoding, RowForm, Rows, parse_at};
+use super::table::{Decoding, RowForm, Rows, find_in_table, parse_at};
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::sink::print;
@@ -15,8 +15,8 @@ use crate::model::TopicName;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct GetArgs {
-    /// The topic
-    #[arg(value_name = "TOPIC", value_parser = TopicName::new)]
+    /// The topic or table
+    #[arg(value_name = "TOPIC|TABLE", value_parser = TopicName::new)]
     topic: TopicName,
     /// The key
     #[arg(value_name = "KEY", allow_hyphen_values = true)]
@@ -47,10 +47,11 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Outcome {
     let cluster = context
         .open_to_read()?
         .ok_or_else(|| CommandError::from(Error::NoSuchTopic(args.topic.clone())))?;
-    let topic = cluster.topic(&args.topic)?;
-    let Some((value, timestamp)) = view::find(&cluster, &topic, &key, before)? else {
-        return Ok(Status::Unmet);
+    let found = match cluster.job(&args.topic)? {
+        Some(_) => find_in_table(&cluster, &args.topic, &key)?,
+        None => view::find(&cluster, &cluster.topic(&args.topic)?, &key, before)?,
     };
+    let Some((value, timestamp)) = found else { return Ok(Status::Unmet) };
     if !args.form.is_table() {
         let mut rows = Rows::new(context, &args.form, &args.decoding, false);
         let _ = rows.push(Row { key: &key, value: &value, timestamp }, None);

@@ -1,7 +1,6 @@
 //! `runnel stream`: each record of a topic through a program, beside tables and other streams, to topics or standard
 //! output.
 
-mod front;
 mod joins;
 
 use std::time::Duration;
@@ -11,19 +10,17 @@ use clap::Args;
 use super::Outcome;
 use super::topic::topic_name;
 use crate::cli::context::Context;
-use crate::cli::error::{CommandError, Status};
+use crate::cli::error::CommandError;
 use crate::cli::escape::parse_delimiter;
+use crate::cli::job::{self, OnErrorArg, named_topic, parse_on_error, parse_serde_pair};
 use crate::cli::output::{Formatter, Output};
-use crate::cli::terminal::counted;
 use crate::cli::time::parse_duration;
 use crate::cluster::{Cluster, Error};
-use crate::filter::Stack;
-use crate::job::plan::{Plan, PlanError, plan};
-use crate::job::run::{OnError, Options, RunError, Summary, run as run_job};
+use crate::job::plan::{Plan, plan};
+use crate::job::run::{OnError, Options};
 use crate::job::{Branch, Definition, Header, KeySerde, Serdes, StreamDefinition};
 use crate::model::TopicName;
 use crate::serde::Serde;
-use front::Terminal;
 use joins::Joins;
 
 /// Flags of `runnel stream`.
@@ -77,10 +74,10 @@ pub(in crate::cli) struct StreamArgs {
     )]
     key_delim: Option<String>,
     /// What keys hold, read and written: one serde, or IN:OUT
-    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serdes)]
+    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serde_pair)]
     key_serde: (Serde, Serde),
     /// What values hold, read and written: one serde, or IN:OUT
-    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serdes)]
+    #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serde_pair)]
     value_serde: (Serde, Serde),
 }
 
@@ -95,24 +92,6 @@ Examples:
   runnel stream orders --join-stream payments --within 5m '{order: ., paid: $payments.amount}'
   runnel stream events --branch '.type == \"click\"=clicks' --branch '.type == \"view\"=views' --to others";
 
-/// `OnError`, as clap keeps it.
-#[derive(Debug, Clone)]
-struct OnErrorArg(OnError);
-
-fn parse_on_error(text: &str) -> Result<OnErrorArg, String> {
-    Ok(OnErrorArg(match text.split_once('=') {
-        None if text == "fail" => OnError::Fail,
-        None if text == "skip" => OnError::Skip,
-        Some(("dead-letter", topic)) => OnError::DeadLetter(named(topic)?),
-        _ => return Err("it is fail, skip or dead-letter=TOPIC".to_owned()),
-    }))
-}
-
-/// The topic of a flag that holds more than that.
-fn named(topic: &str) -> Result<TopicName, String> {
-    TopicName::new(topic).map_err(|error| format!("bad topic name {topic:?}: {error}"))
-}
-
 fn parse_header(text: &str) -> Result<Header, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => {
@@ -125,12 +104,7 @@ fn parse_header(text: &str) -> Result<Header, String> {
 /// The topic stands behind the last `=`: programs have many.
 fn parse_branch(text: &str) -> Result<Branch, String> {
     let (wanted, to) = text.rsplit_once('=').ok_or("a branch is JQ=TOPIC")?;
-    Ok(Branch { wanted: wanted.to_owned(), to: named(to)? })
-}
-
-fn parse_serdes(text: &str) -> Result<(Serde, Serde), String> {
-    let (read, written) = text.split_once(':').unwrap_or((text, text));
-    Ok((read.parse()?, written.parse()?))
+    Ok(Branch { wanted: wanted.to_owned(), to: named_topic(to)? })
 }
 
 /// Runs `runnel stream`.
@@ -156,25 +130,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
             "it starts at the beginning each time, and sends each result at least once",
         );
     }
-    let output = output(args)?;
-    // Programs run on a stack of their own, and so does all around them.
-    let work = |_: &Stack| -> Outcome {
-        let mut terminal = Terminal::new(context, Formatter::new(output, None))?;
-        let summary = run_job(&cluster, &plan, None, &options, &mut terminal);
-        let ended = terminal.end();
-        match summary {
-            Err(RunError::Closed) => ended,
-            Err(error) => Err(error.into()),
-            Ok(summary) => {
-                tell(context, &summary);
-                let failed = if summary.failed > 0 { Status::SomeFailed } else { Status::Done };
-                Ok(ended?.or(failed))
-            }
-        }
-    };
-    let outcome = Stack::run(work).map_err(CommandError::failed)?;
-    context.tell(cluster.take_notices());
-    outcome
+    job::run(context, &cluster, &plan, None, &options, Formatter::new(output(args)?, None))
 }
 
 /// The directory, as it has to be open. What is read must be there before anything is made.
@@ -237,44 +193,4 @@ fn is_topic(context: &Context, word: &str) -> bool {
     let Ok(name) = TopicName::new(word) else { return false };
     let cluster = context.open_to_read().ok().flatten();
     cluster.is_some_and(|cluster| cluster.topic(&name).is_ok())
-}
-
-/// Says what was done, where somebody wants to know or should.
-fn tell(context: &Context, summary: &Summary) {
-    let Summary { records_in, records_out, dropped, late, failed, .. } = *summary;
-    if !context.verbose && dropped + late + failed == 0 {
-        return;
-    }
-    let records = |count: u64| counted(i64::try_from(count).unwrap_or(i64::MAX), "record");
-    let mut text = format!("{} in, {} out", records(records_in), records(records_out));
-    for (count, what) in [(dropped, "dropped"), (late, "late"), (failed, "failed")] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
-        }
-    }
-    context.inform("summary", &text);
-}
-
-impl From<PlanError> for CommandError {
-    fn from(error: PlanError) -> Self {
-        match error {
-            PlanError::Script(error) => crate::cli::program::mistake(error.flag, &error.source),
-            PlanError::Clash(alias) => {
-                Self::usage(format!("${alias} would be two things in programs"))
-                    .hint("--join TOPIC=ALIAS gives it another name")
-            }
-            error => Self::usage(&error),
-        }
-    }
-}
-
-impl From<RunError> for CommandError {
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::Cluster(error) => error.into(),
-            error @ RunError::Record { .. } => Self::failed(&error)
-                .hint("--on-error skip leaves such records out, dead-letter=TOPIC keeps them"),
-            error => Self::failed(&error),
-        }
-    }
 }

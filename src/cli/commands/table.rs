@@ -1,13 +1,25 @@
-//! `runnel table`: topics as tables, the latest value of each key.
+//! `runnel table`: topics as tables, the latest value of each key; and tables that are made of topics and of each other,
+//! which last.
 
+mod create;
+mod grammar;
+mod manage;
 mod rows;
+mod show;
+mod update;
 mod view;
 
 use clap::{Args, Subcommand};
 
 use super::Outcome;
 use crate::cli::context::Context;
+use crate::cli::error::CommandError;
+use crate::cluster::{Cluster, Error, Job};
+use crate::job::plan::{Plan, plan};
+use crate::job::{Definition, TableDefinition};
+use crate::model::TopicName;
 pub(super) use rows::{RowForm, Rows};
+pub(super) use show::find_in_table;
 use view::ViewArgs;
 pub(super) use view::{Decoding, parse_at};
 
@@ -29,6 +41,18 @@ pub(in crate::cli) struct TableArgs {
 /// The commands on tables.
 #[derive(Debug, Subcommand)]
 enum TableCommand {
+    /// Make a table of a topic or of another table
+    Create(Box<create::CreateArgs>),
+    /// Bring a table up to date, from cron or with -f
+    Update(update::UpdateArgs),
+    /// Show the rows of a table
+    Show(show::ShowArgs),
+    /// Print the names of tables, one a line
+    List(manage::ListArgs),
+    /// Show what a table is made of, and how far behind it is
+    Describe(manage::DescribeArgs),
+    /// Drop a table with all that is kept of it
+    Drop(manage::DropArgs),
     /// Show a topic as a table, also one that is called like a command
     View(ViewArgs),
 }
@@ -38,13 +62,43 @@ Examples:
   runnel table users                      the latest value of each key
   runnel table users ann                  of one key
   runnel table users --at yesterday       as it was
-  runnel table users -J | jq .value       a JSON object a line";
+  runnel table users -J | jq .value       a JSON object a line
+  runnel table create visits --from clicks --by .user --agg count";
 
 /// Runs `runnel table`.
 pub(super) fn run(context: &Context, args: TableArgs) -> Outcome {
-    let args = match args.command {
-        Some(TableCommand::View(args)) => args,
-        None => args.view,
-    };
-    view::run(context, &args)
+    match args.command {
+        Some(TableCommand::Create(args)) => create::run(context, &args),
+        Some(TableCommand::Update(args)) => update::run(context, &args),
+        Some(TableCommand::Show(args)) => show::run(context, &args),
+        Some(TableCommand::List(args)) => manage::list(context, &args),
+        Some(TableCommand::Describe(args)) => manage::describe(context, &args),
+        Some(TableCommand::Drop(args)) => manage::drop_table(context, &args),
+        Some(TableCommand::View(args)) => view::run(context, &args),
+        None => view::run(context, &args.view),
+    }
+}
+
+/// What the catalog says that a job is to do.
+fn definition_of(name: &TopicName, job: &Job) -> Result<Definition, CommandError> {
+    serde_json::from_value(job.definition.clone()).map_err(|error| {
+        CommandError::failed(format!("cannot read the definition of {name}: {error}"))
+            .hint("a later version of runnel may have made it")
+    })
+}
+
+/// A table by its name.
+fn named_table(
+    cluster: &Cluster,
+    name: &TopicName,
+) -> Result<(Job, TableDefinition), CommandError> {
+    let job = cluster.job(name)?.ok_or_else(|| Error::NoSuchJob(name.clone()))?;
+    match definition_of(name, &job)? {
+        Definition::Table(definition) => Ok((job, definition)),
+        Definition::Stream(_) => Err(Error::NoSuchJob(name.clone()).into()),
+    }
+}
+
+fn table_plan(definition: TableDefinition) -> Result<Plan, CommandError> {
+    Ok(plan(&Definition::Table(definition))?)
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::rows::{RowForm, Rows};
+use super::show::print_if_table;
 use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
@@ -13,7 +14,7 @@ use crate::cli::progress::{Progress, Unit};
 use crate::cli::terminal::counted;
 use crate::cli::time::parse_time;
 use crate::cluster::{Cluster, Error, TopicInfo};
-use crate::job::view::{self, Reading, Row, TopicView};
+use crate::job::view::{self, Keys, Reading, Row, TopicView};
 use crate::model::TopicName;
 use crate::serde::Serde;
 
@@ -79,6 +80,19 @@ pub(super) fn run(context: &Context, args: &ViewArgs) -> Outcome {
     let cluster = context
         .open_to_read()?
         .ok_or_else(|| CommandError::from(Error::NoSuchTopic(name.clone())))?;
+    let keys = match (&args.key, &args.prefix) {
+        (Some(key), _) => Keys::Of(key.as_bytes()),
+        (_, Some(prefix)) => Keys::StartingWith(prefix.as_bytes()),
+        _ => Keys::All,
+    };
+    if let Some(shown) =
+        print_if_table(context, &cluster, name, keys, (&args.form, &args.decoding))?
+    {
+        if before.is_some() {
+            return Err(CommandError::usage("--at is for topics: a table keeps no past"));
+        }
+        return shown;
+    }
     let topic = cluster.topic(name)?;
     if before.is_some() {
         tell_what_is_gone(context, &cluster, &topic)?;

@@ -30,10 +30,7 @@ pub(super) enum Slot {
     First(Script),
     Last(Script),
     Collect(Script),
-    Reduce {
-        init: Script,
-        update: Script,
-    },
+    Reduce(Box<[Script; 2]>),
 }
 
 type Made = stream::Result<bool>;
@@ -55,10 +52,10 @@ impl Slot {
             Function::First(text) => Self::First(json(text)?),
             Function::Last(text) => Self::Last(json(text)?),
             Function::Collect(text) => Self::Collect(json(text)?),
-            Function::Reduce { init, update } => Self::Reduce {
-                init: json(init)?,
-                update: Script::wrapped("--agg", update, "tojson", setting.with_sides(&value))?,
-            },
+            Function::Reduce { init, update } => {
+                let update = Script::wrapped("--agg", update, "tojson", setting.with_sides(&value));
+                Self::Reduce(Box::new([json(init)?, update?]))
+            }
         })
     }
 
@@ -84,7 +81,7 @@ impl Slot {
                 }
                 script.one(record, new)?;
             }
-            Self::Reduce { init, update } => return reduce(init, update, record, old, new),
+            Self::Reduce(scripts) => return reduce(scripts, record, old, new),
         }
         Ok(true)
     }
@@ -127,9 +124,11 @@ impl Slot {
             }
             Self::Best(_, best) => pick(best, &Record::default(), earlier, later, new)?,
             Self::First(_) => {
-                new.extend_from_slice(if earlier.is_empty() { later } else { earlier })
+                new.extend_from_slice(if earlier.is_empty() { later } else { earlier });
             }
-            Self::Last(_) => new.extend_from_slice(if later.is_empty() { earlier } else { later }),
+            Self::Last(_) => {
+                new.extend_from_slice(if later.is_empty() { earlier } else { later });
+            }
             Self::Collect(_) => {
                 new.extend_from_slice(earlier);
                 if !earlier.is_empty() && !later.is_empty() {
@@ -137,7 +136,7 @@ impl Slot {
                 }
                 new.extend_from_slice(later);
             }
-            Self::Reduce { .. } => return Err(Error::Unsupported("be merged with another")),
+            Self::Reduce(_) => return Err(Error::Unsupported("be merged with another")),
         }
         Ok(true)
     }
@@ -146,7 +145,7 @@ impl Slot {
     pub(super) fn write_value(&self, slot: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Count => {
-                out.extend_from_slice(itoa::Buffer::new().format(count(slot)).as_bytes())
+                out.extend_from_slice(itoa::Buffer::new().format(count(slot)).as_bytes());
             }
             Self::Sum(_) => write_number(Number::read(slot), out),
             Self::Avg(_) => {
@@ -282,8 +281,7 @@ fn pick(
 }
 
 fn reduce(
-    init: &Script,
-    update: &Script,
+    [init, update]: &[Script; 2],
     record: &Record<'_>,
     old: &[u8],
     new: &mut Vec<u8>,

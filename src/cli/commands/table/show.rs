@@ -1,0 +1,130 @@
+//! `runnel table show`: the rows of a table, as of its last commit.
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+
+use super::rows::{RowForm, Rows};
+use super::view::Decoding;
+use super::{named_table, table_plan};
+use crate::cli::commands::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CommandError;
+use crate::cluster::{Cluster, Error};
+use crate::job::plan::Plan;
+use crate::job::view::{Keys, Row, TableView, Window};
+use crate::model::TopicName;
+
+/// Flags of `runnel table show`.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The table
+    #[arg(value_name = "NAME", value_parser = TopicName::new)]
+    name: TopicName,
+    /// Only the rows of this key
+    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    key: Option<String>,
+    /// Only rows whose keys start so
+    #[arg(long, value_name = "TEXT", conflicts_with = "key", allow_hyphen_values = true)]
+    prefix: Option<String>,
+    /// Only windows that a time is in
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    window: Option<String>,
+    #[command(flatten)]
+    form: RowForm,
+    #[command(flatten)]
+    decoding: Decoding,
+}
+
+/// Runs `runnel table show`.
+pub(super) fn run(context: &Context, args: &ShowArgs) -> Outcome {
+    let cluster = context
+        .open_to_read()?
+        .ok_or_else(|| CommandError::from(Error::NoSuchJob(args.name.clone())))?;
+    let (job, definition) = named_table(&cluster, &args.name)?;
+    let plan = table_plan(definition)?;
+    let at = super::view::parse_at(args.window.as_deref())?.map(|after| after - 1);
+    let view = TableView::open(&cluster, &plan, &job)?;
+    let keys = match (&args.key, &args.prefix) {
+        (Some(key), _) => Keys::Of(key.as_bytes()),
+        (_, Some(prefix)) => Keys::StartingWith(prefix.as_bytes()),
+        _ => Keys::All,
+    };
+    print(context, &args.form, &args.decoding, &plan, view.as_ref(), (keys, at), &args.name)
+}
+
+/// Prints the rows of a table.
+fn print(
+    context: &Context,
+    form: &RowForm,
+    decoding: &Decoding,
+    plan: &Plan,
+    view: Option<&TableView<'_>>,
+    (keys, at): (Keys<'_>, Option<i64>),
+    name: &TopicName,
+) -> Outcome {
+    let windows = plan.view.as_ref().and_then(|view| view.windows);
+    if at.is_some() && windows.is_none() {
+        return Err(CommandError::usage(format!("table {name} has no windows")));
+    }
+    let mut rows = Rows::new(context, form, decoding, windows.is_some());
+    let Some(view) = view else {
+        context.warn(&format!(
+            "table {name} was never updated; `runnel table update {name}` does that"
+        ));
+        return rows.end();
+    };
+    // The last millisecond is in windows whose end is inclusive.
+    let last = |window: Window| match windows {
+        Some(kind) if kind.includes_end() => window.end,
+        _ => window.end - 1,
+    };
+    view.rows(keys, &mut |row, window| {
+        let is_wanted = match (at, window) {
+            (Some(at), Some(window)) => (window.start..=last(window)).contains(&at),
+            _ => true,
+        };
+        match is_wanted {
+            true => match rows.push(row, window.map(|window| (window.start, window.end))) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            },
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    rows.end()
+}
+
+/// A named table under a name that may be a topic's: `None` where it is none.
+pub(in crate::cli::commands) fn print_if_table(
+    context: &Context,
+    cluster: &Cluster,
+    name: &TopicName,
+    keys: Keys<'_>,
+    (form, decoding): (&RowForm, &Decoding),
+) -> Result<Option<Outcome>, CommandError> {
+    if cluster.job(name)?.is_none() {
+        return Ok(None);
+    }
+    let (job, definition) = named_table(cluster, name)?;
+    let plan = table_plan(definition)?;
+    let view = TableView::open(cluster, &plan, &job)?;
+    Ok(Some(print(context, form, decoding, &plan, view.as_ref(), (keys, None), name)))
+}
+
+/// The value of a key in a named table, and when it was written: the last of its windows.
+pub(in crate::cli::commands) fn find_in_table(
+    cluster: &Cluster,
+    name: &TopicName,
+    key: &[u8],
+) -> Result<Option<(Vec<u8>, i64)>, CommandError> {
+    let (job, definition) = named_table(cluster, name)?;
+    let plan = table_plan(definition)?;
+    let Some(view) = TableView::open(cluster, &plan, &job)? else { return Ok(None) };
+    let mut found = None;
+    view.rows(Keys::Of(key), &mut |Row { value, timestamp, .. }, _| {
+        found = Some((value.to_vec(), timestamp));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

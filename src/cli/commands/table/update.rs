@@ -1,0 +1,82 @@
+//! `runnel table update`: brings a table up to date.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{named_table, table_plan};
+use crate::cli::commands::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cli::job::{self, OnErrorArg, milliseconds, parse_bytes, parse_on_error};
+use crate::cli::output::{Formatter, Output};
+use crate::cli::time::parse_duration;
+use crate::job::run::{Named, Options};
+use crate::model::TopicName;
+
+/// How often changes come out, unless told otherwise. Source: Kafka Streams' defaults with exactly-once.
+const COMMIT_INTERVAL_MS: i64 = 100;
+/// Source: Kafka Streams' `statestore.cache.max.bytes`.
+const CACHE_BYTES: usize = 10 << 20;
+
+/// Flags of `runnel table update`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct UpdateArgs {
+    /// The table
+    #[arg(value_name = "NAME", value_parser = TopicName::new)]
+    name: TopicName,
+    /// Go on with what comes
+    #[arg(short, long)]
+    follow: bool,
+    /// With -f: stop when nothing has come for this long
+    #[arg(long, value_name = "DURATION", requires = "follow")]
+    idle: Option<String>,
+    /// Close the windows that are open at the end: what comes for them later is late
+    #[arg(long)]
+    close: bool,
+    /// Of a record that fails: fail, skip or dead-letter=TOPIC
+    #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
+    on_error: OnErrorArg,
+    /// How often changes come out; 0 for each one [default: 100ms]
+    #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
+    commit_interval: Option<i64>,
+    /// Bytes of changes that may wait until then [default: 10m]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    cache_max_bytes: Option<usize>,
+    /// Forget what is kept, and make it again from the beginning of the topics
+    #[arg(long)]
+    rebuild: bool,
+}
+
+const AFTER_HELP: &str = "\
+It goes on where it stood, and takes as long as what is new needs. Stopped at any moment, it loses nothing and counts nothing twice.
+
+Examples:
+  runnel table update visits          from cron
+  runnel table update visits -f       keeps up
+  runnel table update visits -f --idle 10s --close";
+
+/// Runs `runnel table update`.
+pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
+    let idle = args.idle.as_deref().map(parse_duration).transpose().map_err(CommandError::usage)?;
+    let commit_interval = args.commit_interval.unwrap_or(COMMIT_INTERVAL_MS).max(0);
+    let cluster = context.open_to_write()?;
+    let (kept, definition) = named_table(&cluster, &args.name)?;
+    let plan = table_plan(definition)?;
+    let options = Options {
+        follow: args.follow,
+        idle,
+        on_error: args.on_error.0.clone(),
+        close: args.close,
+        commit_interval: Duration::from_millis(commit_interval.unsigned_abs()),
+        cache_bytes: args.cache_max_bytes.unwrap_or(CACHE_BYTES),
+    };
+    let named = Named { name: &args.name, job: &kept };
+    let Some(_lease) = job::lease(context, &cluster, named)? else { return Ok(Status::Terminated) };
+    if args.rebuild {
+        cluster.forget_job_state(&kept)?;
+    }
+    let output = Output::Delimited { key_delimiter: None, delimiter: b"\n".to_vec() };
+    job::run(context, &cluster, &plan, Some(named), &options, Formatter::new(output, None))
+}

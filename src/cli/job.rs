@@ -1,0 +1,266 @@
+//! Running a job from the command line: standard output for results, standard error for what failed and the summary, signals,
+//! a progress bar; and the flags that jobs share.
+
+use std::time::Duration;
+
+use crate::cli::commands::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::{CommandError, Status};
+use crate::cli::output::{Formatter, OutputRecord};
+use crate::cli::progress::{Progress, Unit};
+use crate::cli::signals::Signals;
+use crate::cli::sink::{Sink, SinkError};
+use crate::cli::terminal::counted;
+use crate::cli::time::parse_duration;
+use crate::cluster::{Cluster, Error, JobLease, Wait};
+use crate::filter::Stack;
+use crate::job::plan::{Plan, PlanError};
+use crate::job::run::{
+    Closed, Front, Named, OnError, Options, Printed, RunError, Summary, run as run_job,
+};
+use crate::model::{TopicName, TopicPartition};
+use crate::serde::Serde;
+
+/// How often a job is asked for that another process runs.
+const LEASE_POLL: Duration = Duration::from_millis(100);
+
+/// Failed records that are named one by one.
+const NAMED_FAILURES: u64 = 10;
+
+/// Standard output and the like.
+struct Terminal<'a> {
+    context: &'a Context,
+    formatter: Formatter,
+    sink: Sink,
+    signals: Signals,
+    progress: Option<Progress>,
+    failed: u64,
+    stopped: Option<SinkError>,
+}
+
+impl<'a> Terminal<'a> {
+    fn new(context: &'a Context, formatter: Formatter, signals: Signals) -> Self {
+        let sink = Sink::stdout();
+        Self { context, formatter, sink, signals, progress: None, failed: 0, stopped: None }
+    }
+
+    /// Writes the rest. The status is that of a signal, if one came.
+    fn end(mut self) -> Outcome {
+        if self.stopped.is_none()
+            && let Err(error) = self.sink.flush()
+        {
+            self.stopped = Some(error);
+        }
+        if let Some(SinkError::Io(error)) = self.stopped {
+            return Err(CommandError::stdout(error));
+        }
+        if self.failed > NAMED_FAILURES {
+            let more = self.failed - NAMED_FAILURES;
+            self.context.error(&format!("{more} more records failed"));
+        }
+        Ok(self.signals.received().unwrap_or(Status::Done))
+    }
+
+    fn closed_on(&mut self, written: Result<(), SinkError>) -> Result<(), Closed> {
+        written.map_err(|error| {
+            self.stopped = Some(error);
+            Closed
+        })
+    }
+}
+
+impl Front for Terminal<'_> {
+    fn print(&mut self, result: &Printed<'_>) -> Result<(), Closed> {
+        let origin = result.origin;
+        let mut record = result.record;
+        record.offset = origin.map_or(-1, |origin| origin.offset);
+        let output = OutputRecord {
+            topic: origin.map_or("", |origin| origin.topic),
+            partition: origin.map_or(-1, |origin| origin.partition),
+            leader_epoch: -1,
+            record,
+        };
+        self.formatter.write(&output, self.sink.buffer());
+        if self.sink.is_full() {
+            let handed_over = self.sink.hand_over();
+            return self.closed_on(handed_over);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Closed> {
+        let flushed = self.sink.flush();
+        self.closed_on(flushed)
+    }
+
+    fn failed(&mut self, at: &TopicPartition, offset: i64, why: &str) {
+        self.failed += 1;
+        if self.failed <= NAMED_FAILURES {
+            self.context.error(&format!("{at} offset {offset}: {why}"));
+        }
+    }
+
+    fn progress(&mut self, done: u64, total: u64) {
+        let context = self.context;
+        self.progress
+            .get_or_insert_with(|| Progress::new(context, total, Unit::Records))
+            .set(done.min(total));
+    }
+
+    fn should_stop(&mut self) -> bool {
+        self.signals.received().is_some()
+    }
+}
+
+/// Runs a job, and tells what came of it.
+pub(super) fn run(
+    context: &Context,
+    cluster: &Cluster,
+    plan: &Plan,
+    named: Option<Named<'_>>,
+    options: &Options,
+    formatter: Formatter,
+) -> Outcome {
+    let signals = Signals::listen().map_err(CommandError::failed)?;
+    // Programs run on a stack of their own, and so does all around them.
+    let work = |_: &Stack| -> Outcome {
+        let mut terminal = Terminal::new(context, formatter, signals);
+        let summary = run_job(cluster, plan, named, options, &mut terminal);
+        let ended = terminal.end();
+        match summary {
+            Err(RunError::Closed) => ended,
+            Err(error) => Err(error.into()),
+            Ok(summary) => {
+                tell(context, &summary);
+                let failed = if summary.failed > 0 { Status::SomeFailed } else { Status::Done };
+                Ok(ended?.or(failed))
+            }
+        }
+    };
+    let outcome = Stack::run(work).map_err(CommandError::failed)?;
+    context.tell(cluster.take_notices());
+    outcome
+}
+
+/// Takes a job for this process, once no other one runs it; `None` where a signal came first.
+pub(super) fn lease(
+    context: &Context,
+    cluster: &Cluster,
+    named: Named<'_>,
+) -> Result<Option<JobLease>, CommandError> {
+    let signals = Signals::listen().map_err(CommandError::failed)?;
+    let mut is_told = false;
+    while signals.received().is_none() {
+        match cluster.lease_job(named.name, named.job, Wait::No) {
+            Err(Error::JobRuns(name)) => {
+                if !is_told {
+                    context.inform(
+                        "note",
+                        &format!("{name} is being updated by another process; waiting for it"),
+                    );
+                    is_told = true;
+                }
+                std::thread::sleep(LEASE_POLL);
+            }
+            lease => return Ok(Some(lease?)),
+        }
+    }
+    Ok(None)
+}
+
+/// Says what was done, where somebody wants to know or should.
+fn tell(context: &Context, summary: &Summary) {
+    let Summary { records_in, records_out, dropped, late, failed, missed, .. } = *summary;
+    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    if missed > 0 {
+        let partitions = counted(count(missed as u64), "partition");
+        context.warn(&format!("records of {partitions} were deleted before they were taken in"));
+    }
+    if !context.verbose && dropped + late + failed == 0 {
+        return;
+    }
+    let records = |number: u64| counted(count(number), "record");
+    let mut text = format!("{} in, {} out", records(records_in), records(records_out));
+    for (count, what) in [(dropped, "dropped"), (late, "late"), (failed, "failed")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    context.inform("summary", &text);
+}
+
+/// `OnError`, as clap keeps it.
+#[derive(Debug, Clone)]
+pub(super) struct OnErrorArg(pub(super) OnError);
+
+/// Reads `fail`, `skip` or `dead-letter=TOPIC`.
+pub(super) fn parse_on_error(text: &str) -> Result<OnErrorArg, String> {
+    Ok(OnErrorArg(match text.split_once('=') {
+        None if text == "fail" => OnError::Fail,
+        None if text == "skip" => OnError::Skip,
+        Some(("dead-letter", topic)) => OnError::DeadLetter(named_topic(topic)?),
+        _ => return Err("it is fail, skip or dead-letter=TOPIC".to_owned()),
+    }))
+}
+
+/// The topic of a flag that holds more than that.
+pub(super) fn named_topic(topic: &str) -> Result<TopicName, String> {
+    TopicName::new(topic).map_err(|error| format!("bad topic name {topic:?}: {error}"))
+}
+
+/// Reads one serde, or `IN:OUT`.
+pub(super) fn parse_serde_pair(text: &str) -> Result<(Serde, Serde), String> {
+    let (read, written) = text.split_once(':').unwrap_or((text, text));
+    Ok((read.parse()?, written.parse()?))
+}
+
+/// Reads a duration in milliseconds.
+pub(super) fn milliseconds(text: &str) -> Result<i64, String> {
+    let duration = parse_duration(text).map_err(|error| error.to_string())?;
+    i64::try_from(duration.as_millis()).map_err(|_| format!("{text} is too long"))
+}
+
+/// Reads a number of bytes, with k, m or g for powers of 1024.
+pub(super) fn parse_bytes(text: &str) -> Result<usize, String> {
+    let wrong = || format!("{text:?} is no number of bytes, as 10m is");
+    let split = text.len() - usize::from(text.ends_with(|last: char| last.is_ascii_alphabetic()));
+    let (number, unit) = text.split_at(split);
+    let scale: usize = match unit {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let number: usize = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(scale).ok_or_else(wrong)
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Script(error) => crate::cli::program::mistake(error.flag, &error.source),
+            error @ PlanError::Clash(_) => {
+                Self::usage(&error).hint("--join NAME=ALIAS gives it another name")
+            }
+            error => Self::usage(&error),
+        }
+    }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Cluster(error) => error.into(),
+            error @ RunError::Record { .. } => Self::failed(&error)
+                .hint("--on-error skip leaves such records out, dead-letter=TOPIC keeps them"),
+            error @ (RunError::AnotherTopic(_)
+            | RunError::CutInput(_)
+            | RunError::Notes(_)
+            | RunError::Outbox
+            | RunError::State(_)) => Self::failed(&error)
+                .hint("`runnel table update NAME --rebuild` makes what is kept anew"),
+            error => Self::failed(&error),
+        }
+    }
+}
