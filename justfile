@@ -57,7 +57,7 @@ man:
     mkdir -p man completions
     rm -f man/*.1
     for page in "" "topic" "topic create" "topic list" "topic describe" "topic alter" "topic delete" \
-        "topic truncate" "produce" "consume" "stream" "get" "table" "table view" "group" "group list" "group describe" "group lag" \
+        "topic truncate" "produce" "consume" "stream" "get" "table" "table create" "table update" "table show" "table list" "table describe" "table drop" "table view" "group" "group list" "group describe" "group lag" \
         "group set" "group delete" "serve" "log" "log dump" "log verify" "log repair" "log retain" \
         "log compact" "backup" "restore" "completions" "man"; do \
         cargo run --locked --quiet -- man $page > "man/runnel${page:+-${page// /-}}.1"; \

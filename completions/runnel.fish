@@ -241,21 +241,110 @@ complete -c runnel -n "__fish_runnel_using_subcommand get" -l trust-dir -d 'Use 
 complete -c runnel -n "__fish_runnel_using_subcommand get" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand get" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand get" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l prefix -d 'Only rows whose keys start so' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l at -d 'As it was then: of records with a timestamp up to this time' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l value-serde -d 'What values hold' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l prefix -d 'Only rows whose keys start so' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l at -d 'As it was then: of records with a timestamp up to this time' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l value-serde -d 'What values hold' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s J -l json -d 'One JSON object a line: key, value, ts'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l csv -d 'CSV with a header line'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -l trust-dir -d 'Use the directory though others own it or may write there'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s q -l quiet -d 'Print no warnings and no progress'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s v -l verbose -d 'Say what is done; twice, say more'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from view" -a "view" -d 'Show a topic as a table, also one that is called like a command'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -s J -l json -d 'One JSON object a line: key, value, ts'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l csv -d 'CSV with a header line'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "create" -d 'Make a table of a topic or of another table'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "update" -d 'Bring a table up to date, from cron or with -f'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "show" -d 'Show the rows of a table'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "list" -d 'Print the names of tables, one a line'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "describe" -d 'Show what a table is made of, and how far behind it is'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "drop" -d 'Drop a table with all that is kept of it'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and not __fish_seen_subcommand_from create update show list describe drop view" -a "view" -d 'Show a topic as a table, also one that is called like a command'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l from -d 'The topic whose records are aggregated, or the table whose rows are' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l ts-from -d 'The time of each record of a topic: seconds, milliseconds, or a time with a zone' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l join -d 'A table or topic beside each record or row, by key, as $ALIAS' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l on -d 'The key to look up there: for rows, a foreign key' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l where -d 'Only records or rows for which a program gives anything but false and null' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l value -d 'The value of each' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l by -d 'The group of each; else its key' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l agg -d 'count, sum(JQ), min(JQ), max(JQ), avg(JQ), first(JQ), last(JQ), collect(JQ) or reduce(INIT; UPDATE); NAME= before it' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l window -d 'tumbling=5m, hopping=5m/1m, sliding=5m or session=30s' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l grace -d 'How long windows wait for late records [default: 0]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l emit -d 'change, or final: each window once, when it is closed' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l to -d 'The topic that changes go to, made if it is not there' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l key-serde -d 'What keys hold, read and written: one serde, or IN:OUT; windowed: Kafka\'s bytes of windows' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l value-serde -d 'What values hold, read and written: one serde, or IN:OUT' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l latest -d 'Of a topic: the latest record of each key is a row'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l if-not-exists -d 'It is no error if the same table is there already'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l left -d 'Keep what has no match there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l outer -d 'Of two tables: keep the rows of both that have no match'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l idle -d 'With -f: stop when nothing has come for this long' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: 10m]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s f -l follow -d 'Go on with what comes'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l close -d 'Close the windows that are open at the end: what comes for them later is late'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l rebuild -d 'Forget what is kept, and make it again from the beginning of the topics'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l prefix -d 'Only rows whose keys start so' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l window -d 'Only windows that a time is in' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l value-serde -d 'What values hold' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s J -l json -d 'One JSON object a line: key, value, ts'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l csv -d 'CSV with a header line'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -s J -l json -d 'One JSON object a line'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -s J -l json -d 'One JSON object'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -l with-topics -d 'Delete the topic that its changes went to, too'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -s y -l yes -d 'Do not ask'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -l trust-dir -d 'Use the directory though others own it or may write there'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -s q -l quiet -d 'Print no warnings and no progress'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -s v -l verbose -d 'Say what is done; twice, say more'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l prefix -d 'Only rows whose keys start so' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l at -d 'As it was then: of records with a timestamp up to this time' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from view" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r

@@ -31,5 +31,7 @@ mod readme;
 mod round_trip;
 mod stream;
 mod table;
+mod table_kill;
+mod table_named;
 mod topic;
 mod topic_truncate;

@@ -45,6 +45,13 @@ pub(in crate::job) fn aggregate_value(
         let text = out.write();
         if let [slot] = &slots[..] {
             slot.write_value(take(&mut bytes)?, text);
+            // A string alone is its characters, as the results of streams are.
+            if text.first() == Some(&b'"')
+                && let Ok(characters) = serde_json::from_slice::<String>(text)
+            {
+                text.clear();
+                text.extend_from_slice(characters.as_bytes());
+            }
             return Ok(());
         }
         for (index, (slot, name)) in slots.iter().zip(&names).enumerate() {

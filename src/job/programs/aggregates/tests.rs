@@ -47,11 +47,11 @@ fn what_comes_of_values() {
         (Function::Avg(text(".")), &["2", "4"], "3"),
         (Function::Avg(text(".")), &["null"], "null"),
         (Function::Min(text(".")), &["10", "9", "\"a\"", "null"], "9"),
-        (Function::Max(text(".")), &["10", "9", "\"a\""], "\"a\""),
+        (Function::Max(text(".")), &["10", "9", "\"a\""], "a"),
         (Function::Max(text(".")), &["10", "9.5", "null"], "10"),
         (Function::First(text(".")), &["null", "1", "2"], "1"),
         (Function::Last(text(".")), &["1", "[2]", "null"], "[2]"),
-        (Function::First(text(".")), &["text"], "\"text\""),
+        (Function::First(text(".")), &["text"], "text"),
         (
             Function::Collect(text(".")),
             &["1", "\"a b\"", "null", "x\ny"],

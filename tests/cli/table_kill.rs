@@ -1,0 +1,116 @@
+//! `kill -9` of processes that update tables, again and again: what is counted is exact, what is sent is sent once, and whoever
+//! looks sees the state of one commit.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::World;
+
+const RECORDS_EACH_ROUND: usize = 3000;
+const KEYS: usize = 7;
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+fn sums(world: &World, table: &str) -> Vec<(String, u64)> {
+    let text = world.runnel(["table", "show", table, "-J"]).run().text();
+    let row = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).expect("a row");
+        (row["key"].as_str().expect("a key").to_owned(), row["value"].as_u64().expect("a count"))
+    };
+    text.lines().map(row).collect()
+}
+
+/// One process that updates is killed in the middle, while another one produces; then the next goes on.
+#[test]
+fn counts_are_exact_however_often_it_is_killed() {
+    let world = World::new();
+    world.topic("in", 3, &[]);
+    let by = ["--from", "in", "--agg"];
+    world
+        .runnel([&["table", "create", "counts"], &by[..], &["count", "--to", "out"]].concat())
+        .run();
+    world
+        .runnel(
+            [&["table", "create", "twice"], &by[..], &["a=count", "--agg", "b=sum(1)"]].concat(),
+        )
+        .run();
+    let mut dice = Dice(11);
+    let deadline = Instant::now() + Duration::from_secs(7);
+    let mut produced = 0;
+    let mut kills = 0;
+    while Instant::now() < deadline || kills < 8 {
+        let lines: String =
+            (0..RECORDS_EACH_ROUND).map(|n| format!("k{}=1\n", (produced + n) % KEYS)).collect();
+        produced += RECORDS_EACH_ROUND;
+        world.produce(&["in", "-K", "="], lines);
+        for table in ["counts", "twice"] {
+            let mut running =
+                world.runnel(["table", "update", table, "-q", "--commit-interval", "0"]).spawn();
+            thread::sleep(Duration::from_micros(dice.roll(25_000)));
+            running.signal(Signal::KILL);
+            running.wait_for_end();
+            kills += 1;
+        }
+        // Both aggregates of one row are of one commit.
+        let shown = world.runnel(["table", "show", "twice", "-J"]).run().text();
+        for line in shown.lines() {
+            let row: serde_json::Value = serde_json::from_str(line).expect("a row");
+            assert_eq!(row["value"]["a"], row["value"]["b"], "{line}");
+        }
+        let state = world.dir().join("state/jobs");
+        if dice.roll(6) == 0 && state.exists() {
+            std::fs::remove_dir_all(state).expect("is removed");
+        }
+    }
+    for table in ["counts", "twice"] {
+        world.runnel(["table", "update", table, "-q", "--commit-interval", "0"]).run();
+    }
+    let expected: Vec<_> = (0..KEYS)
+        .map(|key| (format!("k{key}"), (0..produced).filter(|n| n % KEYS == key).count() as u64))
+        .collect();
+    assert_eq!(sums(&world, "counts"), expected, "after {kills} kills");
+    // Each change went out once: the counts of a key are 1, 2, 3 …
+    let sent = world.consume(&["out", "-K", "="]);
+    let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+    for line in sent.lines() {
+        let (key, count) = line.split_once('=').expect("a key");
+        let last = counts.entry(key).or_default();
+        *last += 1;
+        assert_eq!(count, last.to_string(), "of {key}, after {kills} kills");
+    }
+    assert_eq!(counts.values().sum::<u64>(), produced as u64);
+    world.runnel(["log", "verify"]).run();
+}
+
+/// Two processes update one table; whichever dies, the other goes on.
+#[test]
+fn another_process_takes_over_from_a_dead_one() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let args = ["table", "create", "t", "--from", "in", "--agg", "count", "--to", "out"];
+    world.runnel(args).run();
+    let follow = || world.runnel(["table", "update", "t", "-f", "-q"]).spawn();
+    let mut first = follow();
+    world.produce(&["in", "-k", "k"], "1\n");
+    world.until_consume_prints("out", "1\n");
+    let second = follow();
+    for round in 2..6 {
+        first.signal(Signal::KILL);
+        first.wait_for_end();
+        first = follow();
+        world.produce(&["in", "-k", "k"], format!("{round}\n"));
+        let expected: String = (1..=round).map(|n| format!("{n}\n")).collect();
+        world.until_consume_prints("out", &expected);
+    }
+    drop((first, second));
+}
