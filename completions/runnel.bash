@@ -953,7 +953,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__stream)
-            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --join --on --global --left --join-stream --within --grace --outer --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --close --commit-interval --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -979,6 +979,10 @@ _runnel() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --join)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -996,6 +1000,18 @@ _runnel() {
                     return 0
                     ;;
                 --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --commit-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -204,11 +204,15 @@ complete -c runnel -n "__fish_runnel_using_subcommand stream" -l ts-from -d 'The
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l header -d 'A header that each result gets' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l branch -d 'Results for which a program holds go to this topic; the first that holds counts' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l to -d 'The topic of the results that no branch takes, made if it is not there; else they are printed' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l join -d 'The latest of a key in a topic, as a table, beside each record' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l exec -d 'Each result\'s value as a line through a command that is kept running and gives a line back' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l join -d 'A table beside each record, or the latest of each key in a topic' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on -d 'The key to look up, which becomes the record\'s; else its own' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l join-stream -d 'Records of another topic, with the same key and near in time' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l within -d 'How far apart their timestamps may be' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l grace -d 'How much later records may come [default: 0]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l id -d 'A name, under which it goes on where it stood, and sends each result exactly once' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l commit-interval -d 'With --id: how often results are kept and sent [default: 100ms]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l drop -d 'Forget the stream of this name, and how far it came' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l idle -d 'With -f: stop when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s K -l key-delim -d 'The key and S before each value' -r
@@ -221,6 +225,7 @@ never\t'Never'"
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l global -d 'The whole table is read first; the record keeps its key'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l left -d 'Keep records that have no match'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l outer -d 'Keep records of both streams that have no match'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l close -d 'With --id: close the windows of joins that are open at the end'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s f -l follow -d 'Go on with what comes'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s J -l json -d 'One JSON envelope a line, as of `consume`'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l trust-dir -d 'Use the directory though others own it or may write there'

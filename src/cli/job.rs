@@ -21,6 +21,9 @@ use crate::job::run::{
 use crate::model::{TopicName, TopicPartition};
 use crate::serde::Serde;
 
+/// How often changes come out and are kept, unless told otherwise. Source: Kafka Streams' default with exactly-once.
+pub(super) const COMMIT_INTERVAL_MS: i64 = 100;
+
 /// How often a job is asked for that another process runs.
 const LEASE_POLL: Duration = Duration::from_millis(100);
 

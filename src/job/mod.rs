@@ -10,6 +10,7 @@
 //! A [`Definition`] is what was asked for; it is kept in the catalog. A plan makes topologies of it.
 
 mod definition;
+mod exec;
 pub mod plan;
 mod programs;
 pub mod run;

@@ -67,7 +67,7 @@ fn to_a_topic_with_headers_and_times() {
         "out",
     ];
     let said = world.runnel(args).stdout("").run();
-    said.says("note: it starts at the beginning each time");
+    said.says("note: without --id it starts at the beginning each time");
     let lines = world.consume(&["out", "--format", "%k %T %h{%k=%v;} %s\\n"]);
     let expected = concat!(
         "ann 100000000000 n=ann; {\"user\":\"ann\"}\n",
@@ -252,4 +252,80 @@ fn a_follower_goes_on_and_stops_when_told() {
     let said = running.wait();
     assert_eq!(said.status, 143, "{said}");
     world.runnel(["stream", "login", ".app", "-f", "--idle", "50ms"]).stdout("1\n2\n3\n4\n").run();
+}
+
+#[test]
+fn a_stream_with_a_name_goes_on_where_it_stood() {
+    let world = attempts();
+    let args = ["stream", "login", ".app", "--id", "apps-seen", "--to", "out", "-q"];
+    world.runnel(args).stderr("").run();
+    world.runnel(args).stderr("").run();
+    assert_eq!(world.consume(&["out"]), "1\n2\n3\n");
+    world.produce(&["login"], "{\"app\":4}\n");
+    world.runnel(args).stderr("").run();
+    assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n");
+    world.runnel(["group", "lag", "apps-seen", "--max-lag", "0"]).run();
+    let other = ["stream", "login", ".user", "--id", "apps-seen", "--to", "out"];
+    world.runnel(other).fails(2).says("other than it was: program").has_hint();
+    world.runnel(["table", "create", "apps-seen", "--from", "login", "--agg", "count"]).fails(1);
+    // Its state is lost: nothing is sent again.
+    std::fs::remove_dir_all(world.dir().join("state/jobs")).expect("is removed");
+    world.runnel(args).stderr("").run();
+    assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n");
+    world.runnel(["stream", "--drop", "apps-seen"]).stderr("").run();
+    world.runnel(["stream", "--drop", "apps-seen"]).fails(1).says("no stream named apps-seen");
+    world.runnel(other).run();
+    let printed = ["stream", "login", ".app", "--id", "printed", "-q"];
+    world.runnel(printed).stdout("1\n2\n3\n4\n").run();
+    world.runnel(printed).stdout("").run();
+}
+
+#[test]
+fn windows_stay_open_from_one_run_to_the_next() {
+    let world = World::new();
+    for topic in ["l", "r"] {
+        world.topic(topic, 1, &[]);
+    }
+    let args = [
+        "stream",
+        "l",
+        "--join-stream",
+        "r",
+        "--within",
+        "1m",
+        "--left",
+        "[., $r]",
+        "--id",
+        "j",
+        "-q",
+    ];
+    let record =
+        |value: &str, ts: u32| format!("{{\"key\":\"k\",\"value\":\"{value}\",\"ts\":{ts}}}\n");
+    world.produce(&["l", "-J"], record("l1", 1000));
+    world.runnel(args).stdout("").run();
+    world.produce(&["r", "-J"], record("r1", 2000));
+    world.runnel(args).stdout("[\"l1\",\"r1\"]\n").run();
+    world.produce(&["l", "-J"], record("l2", 90_000));
+    world.runnel(args).stdout("").run();
+    world.runnel([&args[..], &["--close"]].concat()).stdout("[\"l2\",null]\n").run();
+}
+
+#[test]
+fn values_go_through_a_command() {
+    let world = attempts();
+    let upper = "while read -r line; do echo \"$line\" | tr a-z A-Z; done";
+    prints(&world, &["login", ".user", "--exec", upper, "-K", "="], "ann=ANN\nbob=BOB\nann=ANN\n");
+    let args = ["stream", "login", ".user", "--exec", "read -r x; echo $x; read -r x; exit 7"];
+    world.runnel(args).stdout("ann\n").status(1).run().says("the command ended (exit status: 7)");
+    let skip = [&args[..], &["--on-error", "skip"]].concat();
+    world.runnel(skip).stdout("ann\nann\n").status(4).run();
+}
+
+#[test]
+fn a_stream_beside_a_named_table() {
+    let world = attempts();
+    let args = ["table", "create", "per-user", "--from", "login", "--agg", "count"];
+    world.runnel(args).run();
+    let join = ["login", "--join", "per-user=n", "[$offset, $n]"];
+    prints(&world, &join, "[0,1]\n[1,1]\n[2,2]\n");
 }

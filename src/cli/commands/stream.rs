@@ -8,16 +8,20 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Outcome;
+use super::table::definition_of;
 use super::topic::topic_name;
 use crate::cli::context::Context;
-use crate::cli::error::CommandError;
+use crate::cli::error::{CommandError, Status};
 use crate::cli::escape::parse_delimiter;
-use crate::cli::job::{self, OnErrorArg, named_topic, parse_on_error, parse_serde_pair};
+use crate::cli::job::{
+    self, COMMIT_INTERVAL_MS, OnErrorArg, milliseconds, named_topic, parse_on_error,
+    parse_serde_pair,
+};
 use crate::cli::output::{Formatter, Output};
 use crate::cli::time::parse_duration;
-use crate::cluster::{Cluster, Error};
+use crate::cluster::{Cluster, Error, Job};
 use crate::job::plan::{Plan, plan};
-use crate::job::run::{OnError, Options};
+use crate::job::run::{Named, OnError, Options};
 use crate::job::{Branch, Definition, Header, KeySerde, Serdes, StreamDefinition};
 use crate::model::TopicName;
 use crate::serde::Serde;
@@ -28,7 +32,7 @@ use joins::Joins;
 #[command(after_help = AFTER_HELP, override_usage = "runnel stream [OPTIONS] <TOPIC>... [JQ]")]
 pub(in crate::cli) struct StreamArgs {
     /// Topics, then the program that gives the results of each record: none, one or several
-    #[arg(value_name = "TOPIC", required = true)]
+    #[arg(value_name = "TOPIC", required_unless_present = "drop")]
     words: Vec<String>,
 
     /// The key of each result, where `.` is the result and $key the key that was
@@ -47,8 +51,25 @@ pub(in crate::cli) struct StreamArgs {
     #[arg(long, value_name = "TOPIC", help_heading = "Results", value_parser = TopicName::new)]
     to: Option<TopicName>,
 
+    /// Each result's value as a line through a command that is kept running and gives a line back
+    #[arg(long, value_name = "COMMAND", help_heading = "Results", allow_hyphen_values = true)]
+    exec: Option<String>,
+
     #[command(flatten)]
     joins: Joins,
+
+    /// A name, under which it goes on where it stood, and sends each result exactly once
+    #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new)]
+    id: Option<TopicName>,
+    /// With --id: close the windows of joins that are open at the end
+    #[arg(long, help_heading = "Running", requires = "id")]
+    close: bool,
+    /// With --id: how often results are kept and sent [default: 100ms]
+    #[arg(long, value_name = "DURATION", help_heading = "Running", requires = "id", value_parser = milliseconds)]
+    commit_interval: Option<i64>,
+    /// Forget the stream of this name, and how far it came
+    #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new, conflicts_with_all = ["words", "id"])]
+    drop: Option<TopicName>,
 
     /// Of a record that fails: fail, skip or dead-letter=TOPIC
     #[arg(long, value_name = "WHAT", help_heading = "Running", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
@@ -109,42 +130,113 @@ fn parse_branch(text: &str) -> Result<Branch, String> {
 
 /// Runs `runnel stream`.
 pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
-    let definition = Definition::Stream(definition(context, args)?);
+    if let Some(name) = &args.drop {
+        return forget(context, name);
+    }
+    let reading = context.open_to_read()?;
+    let definition = Definition::Stream(definition(reading.as_ref(), args)?);
     let plan = plan(&definition)?;
     let idle = args.idle.as_deref().map(parse_duration).transpose();
-    let idle: Option<Duration> = idle.map_err(CommandError::usage)?;
+    let commit_interval = args.commit_interval.unwrap_or(COMMIT_INTERVAL_MS).unsigned_abs();
     let options = Options {
         follow: args.follow,
-        idle,
+        idle: idle.map_err(CommandError::usage)?,
         on_error: args.on_error.0.clone(),
-        close: false,
-        commit_interval: Duration::ZERO,
+        close: args.close,
+        commit_interval: Duration::from_millis(commit_interval),
         cache_bytes: 0,
     };
-    let writes = plan.sinks.iter().any(|sink| sink.topic.is_some())
-        || matches!(options.on_error, OnError::DeadLetter(_));
-    let cluster = open(context, &plan, writes)?;
+    let reading = reading_all(&plan, reading)?;
+    let formatter = Formatter::new(output(args)?, None);
+    if let Some(name) = &args.id {
+        drop(reading);
+        let cluster = context.open_to_write()?;
+        let kept = job_of(&cluster, name, &definition)?;
+        let named = Named { name, job: &kept };
+        let Some(_lease) = job::lease(context, &cluster, named)? else {
+            return Ok(Status::Terminated);
+        };
+        return job::run(context, &cluster, &plan, Some(named), &options, formatter);
+    }
+    let writes = plan.sinks.iter().any(|sink| sink.topic.is_some());
     if writes {
         context.inform(
             "note",
-            "it starts at the beginning each time, and sends each result at least once",
+            "without --id it starts at the beginning each time, and sends each result at least once",
         );
     }
-    job::run(context, &cluster, &plan, None, &options, Formatter::new(output(args)?, None))
+    let cluster = match writes || matches!(options.on_error, OnError::DeadLetter(_)) {
+        true => context.open_to_write()?,
+        false => reading,
+    };
+    job::run(context, &cluster, &plan, None, &options, formatter)
 }
 
-/// The directory, as it has to be open. What is read must be there before anything is made.
-fn open(context: &Context, plan: &Plan, writes: bool) -> Result<Cluster, CommandError> {
-    let reading = plan.inputs.iter().map(|input| &input.topic);
-    let mut reading = reading.chain(plan.globals.iter().map(|global| &global.topic));
-    let Some(cluster) = context.open_to_read()? else {
-        let first = reading.next().ok_or_else(|| CommandError::usage("no topic is named"))?;
+/// The directory to read; the topics that are read must be there before anything is made.
+fn reading_all(plan: &Plan, cluster: Option<Cluster>) -> Result<Cluster, CommandError> {
+    let topics = plan.inputs.iter().map(|input| &input.topic);
+    let mut topics = topics.chain(plan.globals.iter().map(|global| &global.topic));
+    let Some(cluster) = cluster else {
+        let first = topics.next().ok_or_else(|| CommandError::usage("no topic is named"))?;
         return Err(Error::NoSuchTopic(first.clone()).into());
     };
-    for topic in reading {
+    for topic in topics {
         cluster.topic(topic)?;
     }
-    if writes { context.open_to_write() } else { Ok(cluster) }
+    Ok(cluster)
+}
+
+/// The stream of this name, made where there is none.
+fn job_of(
+    cluster: &Cluster,
+    name: &TopicName,
+    definition: &Definition,
+) -> Result<Job, CommandError> {
+    let stored = serde_json::to_value(definition).map_err(CommandError::failed)?;
+    let job = match cluster.job(name)? {
+        Some(job) => job,
+        None => match cluster.create_job(name, stored.clone()) {
+            // Another process came first.
+            Err(Error::JobExists(_)) => {
+                cluster.job(name)?.ok_or_else(|| Error::NoSuchJob(name.clone()))?
+            }
+            job => job?,
+        },
+    };
+    if job.definition == stored {
+        return Ok(job);
+    }
+    let differing = |kept: &serde_json::Value, now: &serde_json::Value| {
+        let (Some(kept), Some(now)) = (kept.get("stream"), now.get("stream")) else {
+            return "it is a table".to_owned();
+        };
+        let members = now.as_object().into_iter().flatten();
+        let names = members.filter(|(name, value)| kept.get(*name) != Some(value));
+        let names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();
+        format!("other than it was: {}", names.join(", "))
+    };
+    let what = differing(&job.definition, &stored);
+    Err(CommandError::usage(format!("{name} is there, and another one; {what}"))
+        .hint(format!("`runnel stream --drop {name}` forgets it; another --id leaves it")))
+}
+
+/// Drops a stream.
+fn forget(context: &Context, name: &TopicName) -> Outcome {
+    let cluster = context.open_to_write()?;
+    let job = cluster
+        .job(name)?
+        .ok_or_else(|| CommandError::failed(format!("no stream named {name}")))?;
+    if matches!(definition_of(name, &job)?, Definition::Table(_)) {
+        return Err(CommandError::failed(format!("{name} is a table"))
+            .hint(format!("`runnel table drop {name}` drops it")));
+    }
+    cluster.drop_job(name)?;
+    let mut commits = cluster.commits(name)?;
+    if commits.is_known() {
+        commits.delete()?;
+    }
+    context.note(&format!("dropped stream {name}"));
+    Ok(Status::Done)
 }
 
 fn output(args: &StreamArgs) -> Result<Output, CommandError> {
@@ -159,15 +251,18 @@ fn output(args: &StreamArgs) -> Result<Output, CommandError> {
 }
 
 /// What is asked for. The last word is the program where it can be no topic, or is none that there is.
-fn definition(context: &Context, args: &StreamArgs) -> Result<StreamDefinition, CommandError> {
+fn definition(
+    cluster: Option<&Cluster>,
+    args: &StreamArgs,
+) -> Result<StreamDefinition, CommandError> {
     let mut words = args.words.clone();
     let mut program = None;
-    if words.len() > 1 && words.last().is_some_and(|last| !is_topic(context, last)) {
+    if words.len() > 1 && words.last().is_some_and(|last| !is_topic(cluster, last)) {
         program = words.pop();
     }
     let topics = words.iter().map(|word| topic_name(word));
     let topics = topics.collect::<Result<Vec<_>, _>>()?;
-    let (stream_join, joins) = args.joins.resolve()?;
+    let (stream_join, joins) = args.joins.resolve(cluster)?;
     Ok(StreamDefinition {
         topics,
         timestamp: args.ts_from.clone(),
@@ -176,7 +271,7 @@ fn definition(context: &Context, args: &StreamArgs) -> Result<StreamDefinition, 
         program,
         key: args.key.clone(),
         headers: args.header.clone(),
-        exec: None,
+        exec: args.exec.clone(),
         branches: args.branch.clone(),
         to: args.to.clone(),
         serdes: Serdes {
@@ -189,8 +284,7 @@ fn definition(context: &Context, args: &StreamArgs) -> Result<StreamDefinition, 
 }
 
 /// Whether a word names a topic that there is.
-fn is_topic(context: &Context, word: &str) -> bool {
+fn is_topic(cluster: Option<&Cluster>, word: &str) -> bool {
     let Ok(name) = TopicName::new(word) else { return false };
-    let cluster = context.open_to_read().ok().flatten();
     cluster.is_some_and(|cluster| cluster.topic(&name).is_ok())
 }

@@ -18,6 +18,7 @@ use crate::cluster::{Cluster, Error, Job};
 use crate::job::plan::{Plan, plan};
 use crate::job::{Definition, TableDefinition};
 use crate::model::TopicName;
+pub(super) use create::table_source;
 pub(super) use rows::{RowForm, Rows};
 pub(super) use show::find_in_table;
 use view::ViewArgs;
@@ -80,7 +81,7 @@ pub(super) fn run(context: &Context, args: TableArgs) -> Outcome {
 }
 
 /// What the catalog says that a job is to do.
-fn definition_of(name: &TopicName, job: &Job) -> Result<Definition, CommandError> {
+pub(super) fn definition_of(name: &TopicName, job: &Job) -> Result<Definition, CommandError> {
     serde_json::from_value(job.definition.clone()).map_err(|error| {
         CommandError::failed(format!("cannot read the definition of {name}: {error}"))
             .hint("a later version of runnel may have made it")

@@ -114,6 +114,9 @@ pub enum PlanError {
     /// A global table is found by a program.
     #[error("a global table is joined by a program: which key is looked up")]
     GlobalKey,
+    /// A global table is loaded from a topic.
+    #[error("a global table is read from a topic, and this table has none: --to gives it one")]
+    GlobalWithoutTopic,
     /// Records that stand alone make no table by themselves.
     #[error("a stream is made a table by an aggregate")]
     NoAggregate,
@@ -143,9 +146,6 @@ pub enum PlanError {
     /// Windows that can't be.
     #[error(transparent)]
     Windows(#[from] InvalidWindows),
-    /// What definitions may hold and plans can't do yet.
-    #[error("{0} cannot be run")]
-    Unsupported(&'static str),
 }
 
 /// Makes a plan of a definition.

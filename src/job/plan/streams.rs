@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
+use super::tables::Ground;
 use super::{Global, Input, Plan, PlanError, Sink, check_aliases};
 use crate::job::definition::{JoinKind, Serdes, Source, StreamDefinition, StreamJoin, TableJoin};
+use crate::job::exec;
 use crate::job::programs::{
     ResultTexts, SIDES_MAX, Setting, joiner, predicate, rekey, results, selector, timestamp,
 };
 use crate::model::TopicName;
 use crate::serde::Serde;
-use crate::stream::{self, JoinWindows, Stream, TopologyBuilder};
+use crate::stream::{self, JoinWindows, Stream, Table};
 
 /// A stream that is being planned.
 struct Planning<'d> {
     definition: &'d StreamDefinition,
-    builder: TopologyBuilder,
-    inputs: Vec<Input>,
-    globals: Vec<Global>,
+    ground: Ground,
     /// The sides that records have so far.
     sides: Vec<String>,
     has_state: bool,
@@ -32,20 +32,16 @@ pub(super) fn plan(definition: &StreamDefinition) -> Result<Plan, PlanError> {
     let aliases: Vec<_> =
         stream_join.chain(definition.joins.iter().map(|join| join.alias.clone())).collect();
     check_aliases(&aliases)?;
-    let mut planning = Planning {
-        definition,
-        builder: TopologyBuilder::new(),
-        inputs: Vec::new(),
-        globals: Vec::new(),
-        sides: Vec::new(),
-        has_state: false,
-    };
+    let mut planning =
+        Planning { definition, ground: Ground::new(), sides: Vec::new(), has_state: false };
+    // Tables come first: of two records of one time theirs is taken first.
+    let tables = planning.tables()?;
     let mut stream = planning.read(&definition.topics)?;
     if let Some(join) = &definition.stream_join {
         stream = planning.join_stream(stream, join)?;
     }
-    for (number, join) in definition.joins.iter().enumerate() {
-        stream = planning.join_table(stream, join, number)?;
+    for (join, table) in definition.joins.iter().zip(tables) {
+        stream = planning.join_table(stream, join, table)?;
     }
     planning.finish(stream)
 }
@@ -60,18 +56,33 @@ impl Planning<'_> {
         let Serdes { key_in: key, value_in: value, .. } = self.definition.serdes;
         let mut streams = Vec::with_capacity(topics.len());
         for topic in topics {
-            let (id, stream) = self.builder.stream(topic);
+            let (id, stream) = self.ground.builder.stream(topic);
             let setting = Setting { sides: &[], serdes: self.definition.serdes };
             let text = self.definition.timestamp.as_ref();
             let timestamp = text.map(|text| timestamp("--ts-from", text, setting)).transpose()?;
-            let (place, topic) = (self.inputs.len(), topic.clone());
-            self.inputs.push(Input { id, place, topic, key, value, timestamp });
+            let (place, topic) = (self.ground.inputs.len(), topic.clone());
+            self.ground.inputs.push(Input { id, place, topic, key, value, timestamp });
             streams.push(stream);
         }
         Ok(match streams[..] {
             [stream] => stream,
-            _ => self.builder.merge(&streams),
+            _ => self.ground.builder.merge(&streams),
         })
+    }
+
+    /// The tables that are joined; none where the whole of one is seen.
+    fn tables(&mut self) -> Result<Vec<Option<Table>>, PlanError> {
+        let serdes = Serdes { value_in: Serde::Bytes, ..self.definition.serdes };
+        let joins = self.definition.joins.iter().enumerate();
+        let tables = joins.map(|(number, join)| {
+            if join.global {
+                return Ok(None);
+            }
+            self.has_state = true;
+            let planned = self.ground.source(&join.table, serdes, &format!("table-{number}"))?;
+            Ok(Some(planned.table))
+        });
+        tables.collect()
     }
 
     fn join_stream(&mut self, left: Stream, join: &StreamJoin) -> Result<Stream, PlanError> {
@@ -80,44 +91,39 @@ impl Planning<'_> {
         self.has_state = true;
         self.sides.push(join.alias.clone());
         let pair = (left, right);
-        Ok(self.builder.join_streams(pair, windows, kind_of(join.kind), joiner(0), "join"))
+        Ok(self.ground.builder.join_streams(pair, windows, kind_of(join.kind), joiner(0), "join"))
     }
 
     fn join_table(
         &mut self,
         stream: Stream,
         join: &TableJoin,
-        number: usize,
+        table: Option<Table>,
     ) -> Result<Stream, PlanError> {
         let kind = match join.kind {
             JoinKind::Outer => return Err(PlanError::OuterJoin),
             kind => kind_of(kind),
         };
-        let (Source::Stream(topic) | Source::Latest(topic)) = &join.table else {
-            return Err(PlanError::Unsupported("a join with a table that has no topic"));
-        };
-        let key = self.definition.serdes.key_in;
+        let serdes = self.definition.serdes;
         let joiner = joiner(self.sides.len());
-        let joined = if join.global {
-            let on = join.on.as_ref().ok_or(PlanError::GlobalKey)?;
-            let on = selector("--on", on, self.setting())?;
-            let id = self.builder.global_table(topic);
-            self.globals.push(Global { id, topic: topic.clone(), key });
-            self.builder.join_global(stream, id, kind, on, joiner)
-        } else {
+        let joined = if let Some(table) = table {
             let stream = match &join.on {
                 None => stream,
                 Some(text) => {
                     let mapper = rekey("--on", text, self.setting())?;
-                    self.builder.map(stream, mapper)
+                    self.ground.builder.map(stream, mapper)
                 }
             };
-            let (id, table) = self.builder.table(topic, &format!("table-{number}"));
-            let (topic, value) = (topic.clone(), Serde::Bytes);
-            let place = self.inputs.len();
-            self.inputs.push(Input { id, place, topic, key, value, timestamp: None });
-            self.has_state = true;
-            self.builder.join_table(stream, table, kind, joiner)
+            self.ground.builder.join_table(stream, table, kind, joiner)
+        } else {
+            let (Source::Stream(topic) | Source::Latest(topic)) = &join.table else {
+                return Err(PlanError::GlobalWithoutTopic);
+            };
+            let on = join.on.as_ref().ok_or(PlanError::GlobalKey)?;
+            let on = selector("--on", on, self.setting())?;
+            let id = self.ground.builder.global_table(topic);
+            self.ground.globals.push(Global { id, topic: topic.clone(), key: serdes.key_in });
+            self.ground.builder.join_global(stream, id, kind, on, joiner)
         };
         self.sides.push(join.alias.clone());
         Ok(joined)
@@ -140,11 +146,12 @@ impl Planning<'_> {
             stream
         } else {
             let mapper = results(&texts, self.setting())?;
-            self.builder.map(stream, mapper)
+            self.ground.builder.map(stream, mapper)
         };
-        if definition.exec.is_some() {
-            return Err(PlanError::Unsupported("a command for each record"));
-        }
+        let stream = match &definition.exec {
+            None => stream,
+            Some(command) => self.ground.builder.map(stream, exec::mapper(command)),
+        };
         let setting = Setting { sides: &[], serdes: definition.serdes };
         let mut rest = stream;
         let mut sinks = Vec::new();
@@ -153,7 +160,7 @@ impl Planning<'_> {
             let wanted = branches.map(|branch| predicate("--branch", &branch.wanted, setting));
             let mut wanted = wanted.collect::<Result<Vec<_>, _>>()?;
             wanted.push(Box::new(|_: &stream::Record<'_>| Ok(true)));
-            let streams = self.builder.branch(stream, wanted);
+            let streams = self.ground.builder.branch(stream, wanted);
             for (branch, stream) in definition.branches.iter().zip(&streams) {
                 sinks.push(self.sink(*stream, Some(&branch.to)));
             }
@@ -163,14 +170,14 @@ impl Planning<'_> {
         if definition.to.is_some() || definition.branches.is_empty() {
             sinks.push(self.sink(rest, definition.to.as_ref()));
         }
-        let Self { builder, inputs, globals, has_state, .. } = self;
+        let Self { ground: Ground { builder, inputs, globals }, has_state, .. } = self;
         let topology = Arc::new(builder.build());
         Ok(Plan { topology, inputs, globals, sinks, has_state, view: None })
     }
 
     fn sink(&mut self, stream: Stream, topic: Option<&TopicName>) -> Sink {
-        let id = self.builder.sink(topic.map_or("", |topic| topic));
-        self.builder.stream_to(stream, id);
+        let id = self.ground.builder.sink(topic.map_or("", |topic| topic));
+        self.ground.builder.stream_to(stream, id);
         let Serdes { key_out: key, value_out: value, .. } = self.definition.serdes;
         Sink { id, topic: topic.cloned(), key, value, windows: None }
     }

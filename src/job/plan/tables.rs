@@ -20,16 +20,16 @@ use crate::stream::{
 /// How long the rows of a window that is closed can be looked at: as long as Kafka keeps records by default.
 const RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// A table that is being planned.
-struct Planning {
-    builder: TopologyBuilder,
-    inputs: Vec<Input>,
-    globals: Vec<Global>,
+/// A topology in the making, and the topics that it reads.
+pub(super) struct Ground {
+    pub(super) builder: TopologyBuilder,
+    pub(super) inputs: Vec<Input>,
+    pub(super) globals: Vec<Global>,
 }
 
 /// A table, and what its rows are to those who look.
-struct Planned {
-    table: Table,
+pub(super) struct Planned {
+    pub(super) table: Table,
     windows: Option<WindowKind>,
     /// What a stored value becomes.
     value: Option<Selector>,
@@ -37,29 +37,33 @@ struct Planned {
 
 /// Makes a plan of a table.
 pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
-    let builder = TopologyBuilder::new();
-    let mut planning = Planning { builder, inputs: Vec::new(), globals: Vec::new() };
-    let Planned { table, windows, value } = planning.table(definition, "")?;
+    let mut ground = Ground::new();
+    let Planned { table, windows, value } = ground.table(definition, "")?;
     let (shown, value) = match (table.store(), value) {
         (Some(_), value) => (table, value),
-        (None, _) => (planning.builder.keep(table, "view"), None),
+        (None, _) => (ground.builder.keep(table, "view"), None),
     };
     let store = shown.store().expect("a table that is kept has a store");
     let mut sinks = Vec::new();
     if let Some(topic) = &definition.to {
-        let out = planning.seen(shown, definition, value.is_some())?;
-        let id = planning.builder.sink(topic);
-        planning.builder.table_to(out, id);
+        let out = ground.seen(shown, definition, value.is_some())?;
+        let id = ground.builder.sink(topic);
+        ground.builder.table_to(out, id);
         let Serdes { key_out: key, value_out: value, .. } = definition.serdes;
         sinks.push(Sink { id, topic: Some(topic.clone()), key, value, windows });
     }
-    let Planning { builder, inputs, globals } = planning;
+    let Ground { builder, inputs, globals } = ground;
     let view = Some(View { store, windows, value });
     let topology = Arc::new(builder.build());
     Ok(Plan { topology, inputs, globals, sinks, has_state: true, view })
 }
 
-impl Planning {
+impl Ground {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self { builder: TopologyBuilder::new(), inputs: Vec::new(), globals: Vec::new() }
+    }
+
     fn input(&mut self, topic: &TopicName, serdes: Serdes, store: &str) -> Table {
         let (id, table) = self.builder.table(topic, store);
         let (key, value) = (serdes.key_in, serdes.value_in);
@@ -79,7 +83,7 @@ impl Planning {
     }
 
     /// The rows of a source.
-    fn source(
+    pub(super) fn source(
         &mut self,
         source: &Source,
         serdes: Serdes,
@@ -126,6 +130,14 @@ impl Planning {
         }
         let serdes = definition.serdes;
         let plain = Setting { sides: &[], serdes };
+        // A table comes first: of two records of one time its own is taken first.
+        let joined = match &definition.join {
+            Some(join) if !join.global => {
+                let serdes = Serdes { value_in: Serde::Bytes, ..serdes };
+                Some(self.source(&join.table, serdes, &format!("{at}joined"))?.table)
+            }
+            _ => None,
+        };
         let (id, mut stream) = self.builder.stream(topic);
         let (key, value) = (serdes.key_in, serdes.value_in);
         let timestamp = definition.timestamp.as_ref();
@@ -133,7 +145,7 @@ impl Planning {
         let place = self.inputs.len();
         self.inputs.push(Input { id, place, topic: topic.clone(), key, value, timestamp });
         if let Some(join) = &definition.join {
-            stream = self.beside(stream, join, serdes, at)?;
+            stream = self.beside(stream, (join, joined), serdes)?;
         }
         let mut setting = Setting { sides, serdes };
         if let Some(text) = &definition.wanted {
@@ -177,25 +189,24 @@ impl Planning {
     fn beside(
         &mut self,
         stream: Stream,
-        join: &TableJoin,
+        (join, table): (&TableJoin, Option<Table>),
         serdes: Serdes,
-        at: &str,
     ) -> Result<Stream, PlanError> {
         let kind = match join.kind {
             JoinKind::Outer => return Err(PlanError::OuterJoin),
             kind => kind_of(kind),
         };
         let plain = Setting { sides: &[], serdes };
-        if join.global {
+        let Some(table) = table else {
             let (Source::Stream(topic) | Source::Latest(topic)) = &join.table else {
-                return Err(PlanError::Unsupported("a global join with a table that has no topic"));
+                return Err(PlanError::GlobalWithoutTopic);
             };
             let on = join.on.as_ref().ok_or(PlanError::GlobalKey)?;
             let on = selector("--on", on, plain)?;
             let id = self.builder.global_table(topic);
             self.globals.push(Global { id, topic: topic.clone(), key: serdes.key_in });
             return Ok(self.builder.join_global(stream, id, kind, on, joiner(0)));
-        }
+        };
         let stream = match &join.on {
             None => stream,
             Some(text) => {
@@ -203,8 +214,6 @@ impl Planning {
                 self.builder.map(stream, mapper)
             }
         };
-        let serdes = Serdes { value_in: Serde::Bytes, ..serdes };
-        let table = self.source(&join.table, serdes, &format!("{at}joined"))?.table;
         Ok(self.builder.join_table(stream, table, kind, joiner(0)))
     }
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use crate::cli::commands::table::table_source;
 use crate::cli::commands::topic::topic_name;
 use crate::cli::error::CommandError;
 use crate::cli::time::parse_duration;
+use crate::cluster::Cluster;
 use crate::job::{JoinKind, Source, StreamJoin, TableJoin, alias_of};
 use crate::model::TopicName;
 
@@ -59,7 +61,10 @@ struct Building {
 
 impl Joins {
     /// The stream beside, and the tables.
-    pub(super) fn resolve(&self) -> Result<(Option<StreamJoin>, Vec<TableJoin>), CommandError> {
+    pub(super) fn resolve(
+        &self,
+        cluster: Option<&Cluster>,
+    ) -> Result<(Option<StreamJoin>, Vec<TableJoin>), CommandError> {
         let mut joins: Vec<Building> = Vec::new();
         for flag in &self.0 {
             match flag {
@@ -80,7 +85,8 @@ impl Joins {
             return Err(CommandError::usage("--join-stream is given once"));
         }
         let stream = streams.into_iter().next().map(stream_join).transpose()?;
-        Ok((stream, tables.into_iter().map(table_join).collect::<Result<_, _>>()?))
+        let tables = tables.into_iter().map(|join| table_join(cluster, join));
+        Ok((stream, tables.collect::<Result<_, _>>()?))
     }
 }
 
@@ -130,17 +136,15 @@ fn stream_join(join: Building) -> Result<StreamJoin, CommandError> {
     })
 }
 
-fn table_join(join: Building) -> Result<TableJoin, CommandError> {
+fn table_join(cluster: Option<&Cluster>, join: Building) -> Result<TableJoin, CommandError> {
     if join.global && join.on.is_none() {
         return Err(CommandError::usage("--global needs --on JQ: the key to look up"));
     }
-    Ok(TableJoin {
-        table: Source::Latest(join.topic),
-        alias: join.alias,
-        global: join.global,
-        on: join.on,
-        kind: join.kind,
-    })
+    let table = match cluster {
+        Some(cluster) => table_source(cluster, &join.topic)?,
+        None => Source::Latest(join.topic),
+    };
+    Ok(TableJoin { table, alias: join.alias, global: join.global, on: join.on, kind: join.kind })
 }
 
 impl Args for Joins {
@@ -166,8 +170,8 @@ impl Args for Joins {
         command
             .arg(valued(
                 "join",
-                "TOPIC[=ALIAS]",
-                "The latest of a key in a topic, as a table, beside each record",
+                "TABLE|TOPIC[=ALIAS]",
+                "A table beside each record, or the latest of each key in a topic",
             ))
             .arg(valued("on", "JQ", "The key to look up, which becomes the record's; else its own"))
             .arg(flag("global", "The whole table is read first; the record keeps its key"))

@@ -229,14 +229,24 @@ fn join(cluster: &Cluster, text: &str, args: &CreateArgs) -> Result<TableJoin, C
     Ok(TableJoin { table, alias, global: false, on: args.on.clone(), kind })
 }
 
-/// What a name stands for: a topic, or a table, which is read from its topic where it has one.
+/// What a name stands for where records are wanted, or rows.
 fn source(cluster: &Cluster, name: &TopicName, as_what: As) -> Result<Source, CommandError> {
+    if as_what == As::Stream && cluster.job(name)?.is_none() {
+        cluster.topic(name)?;
+        return Ok(Source::Stream(name.clone()));
+    }
+    table_source(cluster, name)
+}
+
+/// What a name stands for as a table: the latest of each key in a topic; or a table, which is read from its topic where it has
+/// one.
+pub(in crate::cli::commands) fn table_source(
+    cluster: &Cluster,
+    name: &TopicName,
+) -> Result<Source, CommandError> {
     let Some(job) = cluster.job(name)? else {
         cluster.topic(name)?;
-        return Ok(match as_what {
-            As::Stream => Source::Stream(name.clone()),
-            As::Table => Source::Latest(name.clone()),
-        });
+        return Ok(Source::Latest(name.clone()));
     };
     match super::definition_of(name, &job)? {
         Definition::Table(TableDefinition { to: Some(topic), .. }) => Ok(Source::Latest(topic)),

@@ -8,14 +8,14 @@ use super::{named_table, table_plan};
 use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
-use crate::cli::job::{self, OnErrorArg, milliseconds, parse_bytes, parse_on_error};
+use crate::cli::job::{
+    self, COMMIT_INTERVAL_MS, OnErrorArg, milliseconds, parse_bytes, parse_on_error,
+};
 use crate::cli::output::{Formatter, Output};
 use crate::cli::time::parse_duration;
 use crate::job::run::{Named, Options};
 use crate::model::TopicName;
 
-/// How often changes come out, unless told otherwise. Source: Kafka Streams' defaults with exactly-once.
-const COMMIT_INTERVAL_MS: i64 = 100;
 /// Source: Kafka Streams' `statestore.cache.max.bytes`.
 const CACHE_BYTES: usize = 10 << 20;
 
