@@ -154,6 +154,11 @@ impl Script {
         result.map_err(|problem| self.failed(problem))
     }
 
+    /// Whether values are strings, whatever they look like.
+    pub(super) fn is_text(&self) -> bool {
+        self.value == Form::String
+    }
+
     /// A record's value and its sides.
     pub(super) fn tuple<'r>(&self, record: &Record<'r>) -> Result<Tuple<'r>> {
         Tuple::read(record.value, self.sides).ok_or_else(|| self.failed(Problem::Tuple))

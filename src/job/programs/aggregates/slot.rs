@@ -13,11 +13,12 @@
 
 use super::number::Number;
 use crate::filter::Failure;
-use crate::job::definition::Function;
+use crate::job::definition::{Function, Serdes};
 use crate::job::programs::script::{
     Problem, Script, ScriptError, Setting, give_buffer, one, take_buffer,
 };
 use crate::job::programs::tuple::{SIDES_MAX, Tuple};
+use crate::serde::Serde;
 use crate::stream::{self, Error, Record};
 
 /// A function, compiled.
@@ -53,7 +54,10 @@ impl Slot {
             Function::Last(text) => Self::Last(json(text)?),
             Function::Collect(text) => Self::Collect(json(text)?),
             Function::Reduce { init, update } => {
-                let update = Script::wrapped("--agg", update, "tojson", setting.with_sides(&value));
+                // What there was is JSON, whatever the values are.
+                let serdes = Serdes { value_in: Serde::Json, ..setting.serdes };
+                let setting_of_update = Setting { sides: &value, serdes };
+                let update = Script::wrapped("--agg", update, "tojson", setting_of_update);
                 Self::Reduce(Box::new([json(init)?, update?]))
             }
         })
@@ -295,8 +299,12 @@ fn reduce(
     }
     let before = if old.is_empty() { &first[..] } else { old };
     let mut sides = [None; SIDES_MAX];
-    // A value beside tables is what stands left of them.
-    sides[0] = init.tuple(record)?.value;
+    // A value beside tables is what stands left of them. A side is read as JSON: a text is given in quotes.
+    let value = init.tuple(record)?.value;
+    let quoted = value
+        .filter(|_| init.is_text())
+        .map(|value| serde_json::Value::from(String::from_utf8_lossy(value)).to_string());
+    sides[0] = quoted.as_deref().map(str::as_bytes).or(value);
     let tuple = Tuple { value: None, sides };
     let is_some = update
         .with_value(record, Some(before), &tuple, |evaluator, given| one(evaluator, given, new))?;
