@@ -145,15 +145,18 @@ pub(super) fn run(
     outcome
 }
 
-/// Takes a job for this process, once no other one runs it; `None` where a signal came first.
+/// Takes a job for this process, once no other one runs it; the status of a signal that came first.
 pub(super) fn lease(
     context: &Context,
     cluster: &Cluster,
     named: Named<'_>,
-) -> Result<Option<JobLease>, CommandError> {
+) -> Result<Result<JobLease, Status>, CommandError> {
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let mut is_told = false;
-    while signals.received().is_none() {
+    loop {
+        if let Some(status) = signals.received() {
+            return Ok(Err(status));
+        }
         match cluster.lease_job(named.name, named.job, Wait::No) {
             Err(Error::JobRuns(name)) => {
                 if !is_told {
@@ -165,10 +168,9 @@ pub(super) fn lease(
                 }
                 std::thread::sleep(LEASE_POLL);
             }
-            lease => return Ok(Some(lease?)),
+            lease => return Ok(Ok(lease?)),
         }
     }
-    Ok(None)
 }
 
 /// Says what was done, where somebody wants to know or should.
@@ -261,7 +263,8 @@ impl From<RunError> for CommandError {
             | RunError::CutInput(_)
             | RunError::Notes(_)
             | RunError::Outbox
-            | RunError::State(_)) => Self::failed(&error)
+            | RunError::State(_)
+            | RunError::Stream(_)) => Self::failed(&error)
                 .hint("`runnel table update NAME --rebuild` makes what is kept anew"),
             error => Self::failed(&error),
         }

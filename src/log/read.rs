@@ -106,8 +106,10 @@ impl PartitionLog {
 
     /// The segment and position that a cursor stands at.
     fn locate(&self, view: &View, cursor: &Cursor) -> Result<(Arc<Segment>, u64)> {
+        // Files go before the generation rises that tells of it.
         if let Some(place) = cursor.place
             && place.generation == view.state().generation
+            && view.segments().binary_search(&place.base_offset).is_ok()
         {
             let segment = self.segment(place.base_offset)?;
             if segment.opening == place.opening {

@@ -312,8 +312,12 @@ impl PartitionLog {
         guard(&self.reading).forget();
         let shown = if self.is_exclusive() { guard(&self.shown).clone() } else { None };
         let mut now = match shown {
-            // It may be that the writer has not shown yet what it did to the files.
-            Some(shown) => self.published_as(shown.state)?,
+            // It may be that the writer has not shown yet what it did to the files, and that another reader
+            // listed them before that.
+            Some(shown) => {
+                let Listed { segments, aborted, .. } = self.listed_anew(&shown.state)?;
+                View::new(shown.state, segments, aborted, None)
+            }
             None => self.view()?,
         };
         now.state.end_offset = now.state.end_offset.min(view.state.end_offset);
@@ -386,6 +390,12 @@ impl PartitionLog {
         {
             return Ok(listed.clone());
         }
+        self.listed_anew(state)
+    }
+
+    /// The segments up to the active one, as the directory has them now.
+    fn listed_anew(&self, state: &State) -> Result<Listed> {
+        let of = (state.generation, state.active_base);
         let names = self.place.storage.list(&self.place.dir)?;
         let mut segments = bases_of(&names, names::LOG);
         segments.retain(|base| base.0 <= state.active_base);

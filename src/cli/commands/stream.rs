@@ -153,8 +153,9 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         let cluster = context.open_to_write()?;
         let kept = job_of(&cluster, name, &definition)?;
         let named = Named { name, job: &kept };
-        let Some(_lease) = job::lease(context, &cluster, named)? else {
-            return Ok(Status::Terminated);
+        let _lease = match job::lease(context, &cluster, named)? {
+            Ok(lease) => lease,
+            Err(status) => return Ok(status),
         };
         return job::run(context, &cluster, &plan, Some(named), &options, formatter);
     }

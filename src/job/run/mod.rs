@@ -304,7 +304,9 @@ impl Run<'_> {
             self.failed_without_record(error, refused)?;
         }
         if self.front.flush().is_err() {
+            // What was not printed is not taken in.
             self.is_stopped = true;
+            return Ok(());
         }
         let Some(kept) = &mut self.kept else { return Ok(self.output.flush()?) };
         self.now_ms = SystemClock.now_ms();

@@ -5,11 +5,12 @@
 //!
 //! | field | bytes |
 //! | --- | --- |
-//! | place of the topic among those of the job | 4 |
 //! | timestamp | 8 |
+//! | length of the topic's name | 4 |
 //! | lengths of key and value, all ones where null; of headers | 4 each |
-//! | key, value, headers | the rest |
+//! | topic, key, value, headers | the rest |
 
+use crate::model::TopicName;
 use crate::record::{Headers, Record};
 
 const NULL: u32 = u32::MAX;
@@ -25,17 +26,17 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Adds a result for a topic; headers as a record has them.
-    pub(super) fn push(&mut self, topic: usize, record: &Record<'_>, headers: &[u8]) {
+    pub(super) fn push(&mut self, topic: &TopicName, record: &Record<'_>, headers: &[u8]) {
         let out = &mut self.bytes;
         let length = |bytes: Option<&[u8]>| {
             bytes.map_or(NULL, |it| u32::try_from(it.len()).expect("a record has a 31-bit length"))
         };
-        let topic = u32::try_from(topic).expect("a job has fewer topics");
-        out.extend_from_slice(&topic.to_le_bytes());
+        let topic = topic.as_bytes();
         out.extend_from_slice(&record.timestamp.to_le_bytes());
-        for length in [length(record.key), length(record.value), length(Some(headers))] {
-            out.extend_from_slice(&length.to_le_bytes());
+        for part in [Some(topic), record.key, record.value, Some(headers)] {
+            out.extend_from_slice(&length(part).to_le_bytes());
         }
+        out.extend_from_slice(topic);
         out.extend_from_slice(record.key.unwrap_or_default());
         out.extend_from_slice(record.value.unwrap_or_default());
         out.extend_from_slice(headers);
@@ -54,29 +55,26 @@ impl Outbox {
     }
 }
 
-/// Takes the next result and the place of its topic; `None` at the end, and where there is no whole one.
-pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Option<(usize, Record<'a>)> {
-    let mut rest = *bytes;
-    let mut number = || {
-        let (number, after) = rest.split_first_chunk()?;
-        rest = after;
-        Some(u32::from_le_bytes(*number))
-    };
-    let topic = usize::try_from(number()?).ok()?;
-    let (low, high) = (number()?, number()?);
-    let timestamp = (u64::from(high) << 32 | u64::from(low)).cast_signed();
-    let lengths = [number()?, number()?, number()?];
-    let mut part = |length: u32| {
+/// Takes the next result and its topic; `None` at the end, and where there is no whole one.
+pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Option<(&'a str, Record<'a>)> {
+    let (timestamp, rest) = bytes.split_first_chunk()?;
+    let (lengths, mut rest) = rest.split_at_checked(4 * 4)?;
+    let (lengths, _) = lengths.as_chunks();
+    let mut parts = lengths.iter().map(|length| {
+        let length = u32::from_le_bytes(*length);
         if length == NULL {
             return Some(None);
         }
         let (part, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
         rest = after;
         Some(Some(part))
-    };
-    let (key, value, headers) = (part(lengths[0])?, part(lengths[1])?, part(lengths[2])??);
+    });
+    let mut part = || parts.next().flatten();
+    let (topic, key, value, headers) = (part()??, part()?, part()?, part()??);
+    let topic = str::from_utf8(topic).ok()?;
     let headers = Headers::from_encoded(headers)?;
     *bytes = rest;
+    let timestamp = i64::from_le_bytes(*timestamp);
     Some((topic, Record { offset: 0, timestamp, key, value, headers }))
 }
 
@@ -91,12 +89,13 @@ mod tests {
         let list = Headers::from_encoded(&headers).expect("headers");
         let record = |key, value, headers| Record { offset: 0, timestamp: -1, key, value, headers };
         let records = [
-            (0, record(Some(&b"k"[..]), None, list)),
-            (70_000, record(None, Some(&b""[..]), Headers::NONE)),
+            ("a", record(Some(&b"k"[..]), None, list)),
+            ("b", record(None, Some(&b""[..]), Headers::NONE)),
         ];
+        let topics = ["a", "b"].map(|name| TopicName::new(name).expect("a name"));
         let mut outbox = Outbox::default();
-        outbox.push(0, &records[0].1, &headers);
-        outbox.push(70_000, &records[1].1, b"");
+        outbox.push(&topics[0], &records[0].1, &headers);
+        outbox.push(&topics[1], &records[1].1, b"");
         let mut bytes = outbox.bytes();
         for expected in &records {
             let (topic, record) = take(&mut bytes).expect("a result");

@@ -16,8 +16,11 @@ use crate::stream::{ChangelogRow, Error, Output, Record, Result, SinkId};
 
 /// Where results go.
 pub(super) struct Results<'c> {
+    cluster: &'c Cluster,
     plan: &'c Plan,
-    /// One for each topic, in an order that is the same in each run; sinks share it.
+    /// That of a job with a name.
+    transaction: Option<Transaction>,
+    /// One for each topic; sinks share it.
     producers: Vec<(TopicName, Producer<'c>)>,
     /// Of a job with a name.
     outbox: Option<Outbox>,
@@ -36,25 +39,37 @@ impl<'c> Results<'c> {
         on_error: &OnError,
         transaction: Option<&Transaction>,
     ) -> std::result::Result<Self, cluster::Error> {
-        let mut producers: Vec<(TopicName, Producer<'c>)> = Vec::new();
-        for topic in topics(plan, on_error) {
-            let options = ProducerOptions { compression: Compression::None, acks: Acks::All };
-            let info = find_or_create(cluster, topic)?;
-            let producer = match transaction {
-                None => cluster.producer(info, options),
-                Some(transaction) => cluster.producer_within(transaction, info, options),
-            };
-            producers.push((topic.clone(), producer));
-        }
-        Ok(Self {
+        let mut results = Self {
+            cluster,
             plan,
-            producers,
+            transaction: transaction.cloned(),
+            producers: Vec::new(),
             outbox: transaction.map(|_| Outbox::default()),
             is_discarding: false,
             records: 0,
             key: Vec::new(),
             value: Vec::new(),
-        })
+        };
+        for topic in topics(plan, on_error) {
+            results.add(topic)?;
+        }
+        Ok(results)
+    }
+
+    /// Adds a topic, and returns its place.
+    fn add(&mut self, topic: &TopicName) -> std::result::Result<usize, cluster::Error> {
+        let options = ProducerOptions { compression: Compression::None, acks: Acks::All };
+        let info = find_or_create(self.cluster, topic)?;
+        let producer = match &self.transaction {
+            None => self.cluster.producer(info, options),
+            Some(transaction) => self.cluster.producer_within(transaction, info, options),
+        };
+        self.producers.push((topic.clone(), producer));
+        Ok(self.producers.len() - 1)
+    }
+
+    fn place_of(&self, topic: &str) -> Option<usize> {
+        self.producers.iter().position(|(known, _)| &**known == topic)
     }
 
     /// Takes results now, with what surrounds the run.
@@ -73,14 +88,13 @@ impl<'c> Results<'c> {
         if self.is_discarding {
             return Ok(());
         }
-        let place = self.producers.iter().position(|(known, _)| known == topic);
-        let place = place.expect("each topic of a job has a producer");
+        let place = self.place_of(topic).expect("each topic of a job has a producer");
         let producer = &mut self.producers[place].1;
         match &mut self.outbox {
             None => producer.send(record, None, now_ms),
             Some(outbox) => {
                 producer.check(record, now_ms)?;
-                outbox.push(place, record, headers);
+                outbox.push(topic, record, headers);
                 Ok(())
             }
         }
@@ -102,10 +116,13 @@ impl<'c> Results<'c> {
         mut kept: &[u8],
         now_ms: i64,
     ) -> std::result::Result<(), RunError> {
-        while let Some((place, record)) = outbox::take(&mut kept) {
-            let Some((topic, producer)) = self.producers.get_mut(place) else {
-                return Err(RunError::Outbox);
+        while let Some((topic, record)) = outbox::take(&mut kept) {
+            let place = match self.place_of(topic) {
+                Some(place) => place,
+                // Another run kept it, whose failed records went to a topic of their own.
+                None => self.add(&TopicName::new(topic).map_err(|_| RunError::Outbox)?)?,
             };
+            let (topic, producer) = &mut self.producers[place];
             match producer.send(&record, None, now_ms) {
                 Ok(()) => {}
                 Err(SendError::Failed(error)) => return Err(error.into()),

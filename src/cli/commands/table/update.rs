@@ -7,7 +7,7 @@ use clap::Args;
 use super::{named_table, table_plan};
 use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::{CommandError, Status};
+use crate::cli::error::CommandError;
 use crate::cli::job::{
     self, COMMIT_INTERVAL_MS, OnErrorArg, milliseconds, parse_bytes, parse_on_error,
 };
@@ -73,7 +73,10 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
         cache_bytes: args.cache_max_bytes.unwrap_or(CACHE_BYTES),
     };
     let named = Named { name: &args.name, job: &kept };
-    let Some(_lease) = job::lease(context, &cluster, named)? else { return Ok(Status::Terminated) };
+    let _lease = match job::lease(context, &cluster, named)? {
+        Ok(lease) => lease,
+        Err(status) => return Ok(status),
+    };
     if args.rebuild {
         cluster.forget_job_state(&kept)?;
     }
