@@ -277,7 +277,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l agg -d 'count, sum(JQ), min(JQ), max(JQ), avg(JQ), first(JQ), last(JQ), collect(JQ) or reduce(INIT; UPDATE); NAME= before it' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l window -d 'tumbling=5m, hopping=5m/1m, sliding=5m or session=30s' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l grace -d 'How long windows wait for late records [default: 0]' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l emit -d 'change, or final: each window once, when it is closed' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l emit -d 'change; final: each window once, when it is closed; every=1m: what changed, so often' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l to -d 'The topic that changes go to, made if it is not there' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l key-serde -d 'What keys hold, read and written: one serde, or IN:OUT; windowed: Kafka\'s bytes of windows' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l value-serde -d 'What values hold, read and written: one serde, or IN:OUT' -r
@@ -295,7 +295,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l idle -d 'With -f: stop when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms, or what --emit every= says]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: 10m]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'

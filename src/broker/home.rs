@@ -88,7 +88,18 @@ pub(super) fn compaction_lock(topic: Uuid, partition: i32) -> LockRange {
 pub(super) fn job_lock(job: Uuid) -> LockRange {
     let [.., a, b, c, d, e, f] = job.0;
     let random = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    LockRange::byte((1 << 62) | (1 << 61) | (1 << 60) | random)
+    LockRange::byte(JOB_LOCKS | random)
+}
+
+const JOB_LOCKS: u64 = (1 << 62) | (1 << 61) | (1 << 60);
+
+/// The range that the process holds which has a job's task in hand: above all those of [`job_lock`]. As there, two may be one.
+pub(super) fn task_lock(job: Uuid, task: u32) -> LockRange {
+    const BITS: u32 = 59;
+    let [.., a, b, c, d, e, f] = job.0;
+    let random = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let place = (random << (BITS - 48)).wrapping_add(u64::from(task)) & ((1 << BITS) - 1);
+    LockRange::byte(JOB_LOCKS | (1 << BITS) | place)
 }
 
 /// What a process is going to do with a directory.

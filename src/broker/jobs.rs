@@ -2,7 +2,7 @@
 //! engine does not look inside. Names of jobs and topics are one name space.
 //!
 //! A job's state is below `state/jobs/<id>`: a cache, which can be made again. One process at a time runs a job, and holds
-//! its lock. Dropping a job takes its entry out first; what a crash leaves of its state is removed with the next
+//! its lock; or several share it, and each of its tasks is in the hands of one. Dropping a job takes its entry out first; what a crash leaves of its state is removed with the next
 //! job that is dropped.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Broker;
 use super::error::{Error, Result};
-use super::home::{job_lock, make_dir};
+use super::home::{job_lock, make_dir, task_lock};
 use super::topics::random_id;
 use crate::model::{TopicName, Uuid};
 use crate::storage::{self, Kind, LockGuard, LockKind, Wait};
@@ -34,7 +34,7 @@ pub struct Job {
     other: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A job that this process runs, until this is dropped.
+/// A job that this process runs, or a task of one, until this is dropped.
 #[derive(Debug)]
 pub struct JobLease {
     _lock: Option<LockGuard>,
@@ -126,6 +126,28 @@ impl Broker {
             None => Err(Error::JobRuns(name.clone())),
             lock => Ok(JobLease { _lock: lock }),
         }
+    }
+
+    /// Takes part in a job that several processes share. It is not dropped meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::JobRuns`] where another has it alone.
+    pub fn share_job(&self, name: &TopicName, job: &Job) -> Result<JobLease> {
+        let locks = self.home.require_write()?;
+        match locks.acquire(job_lock(job.id), LockKind::Shared, Wait::No)? {
+            None => Err(Error::JobRuns(name.clone())),
+            lock => Ok(JobLease { _lock: lock }),
+        }
+    }
+
+    /// Takes a task of a job that several processes share; `None` where another one has it.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn lease_task(&self, job: &Job, task: u32) -> Result<Option<JobLease>> {
+        let locks = self.home.require_write()?;
+        let lock = locks.acquire(task_lock(job.id, task), LockKind::Exclusive, Wait::No)?;
+        Ok(lock.map(|lock| JobLease { _lock: Some(lock) }))
     }
 
     /// Where a job's state is; made if it is not there. `None` where the directory is not of the file system.

@@ -22,7 +22,7 @@ use crate::model::{TopicName, TopicPartition};
 use crate::serde::Serde;
 
 /// How often changes come out and are kept, unless told otherwise. Source: Kafka Streams' default with exactly-once.
-pub(super) const COMMIT_INTERVAL_MS: i64 = 100;
+pub(super) const COMMIT_INTERVAL_MS: u64 = 100;
 
 /// How often a job is asked for that another process runs.
 const LEASE_POLL: Duration = Duration::from_millis(100);
@@ -125,6 +125,7 @@ pub(super) fn run(
     formatter: Formatter,
 ) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
+    signals.set(&plan.interrupt.0).map_err(CommandError::failed)?;
     // Programs run on a stack of their own, and so does all around them.
     let work = |_: &Stack| -> Outcome {
         let mut terminal = Terminal::new(context, formatter, signals);
@@ -219,10 +220,12 @@ pub(super) fn parse_serde_pair(text: &str) -> Result<(Serde, Serde), String> {
     Ok((read.parse()?, written.parse()?))
 }
 
-/// Reads a duration in milliseconds.
+/// Reads a duration in milliseconds, of a thousand years at most: no sum of times and such durations overflows.
 pub(super) fn milliseconds(text: &str) -> Result<i64, String> {
+    const MAX: i64 = 1000 * 366 * 24 * 60 * 60 * 1000;
     let duration = parse_duration(text).map_err(|error| error.to_string())?;
-    i64::try_from(duration.as_millis()).map_err(|_| format!("{text} is too long"))
+    let milliseconds = i64::try_from(duration.as_millis()).ok().filter(|it| *it <= MAX);
+    milliseconds.ok_or_else(|| format!("{text} is too long: a thousand years are the most"))
 }
 
 /// Reads a number of bytes, with k, m or g for powers of 1024.
@@ -265,7 +268,7 @@ impl From<RunError> for CommandError {
             | RunError::Outbox
             | RunError::State(_)
             | RunError::Stream(_)) => Self::failed(&error)
-                .hint("`runnel table update NAME --rebuild` makes what is kept anew"),
+                .hint("`runnel table update NAME --rebuild` makes what is kept of a table anew, `runnel stream --drop NAME` forgets a stream"),
             error => Self::failed(&error),
         }
     }

@@ -15,7 +15,7 @@ pub(super) const NO_TIMESTAMP: i64 = -1;
 /// A record, and where it was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OutputRecord<'a> {
-    /// Name of its topic.
+    /// Name of its topic; empty for a record that is in none.
     pub topic: &'a str,
     /// Its partition.
     pub partition: i32,
@@ -96,13 +96,17 @@ impl Formatter {
 /// Appends the envelope of a record and a newline.
 fn write_envelope(out: &mut Vec<u8>, output: &OutputRecord<'_>, json_values: bool) {
     let record = &output.record;
-    out.extend_from_slice(br#"{"topic":"#);
-    json::write_string(out, output.topic);
-    out.extend_from_slice(br#","partition":"#);
-    write_integer(out, output.partition);
-    out.extend_from_slice(br#","offset":"#);
-    write_integer(out, record.offset);
-    out.extend_from_slice(br#","ts":"#);
+    out.push(b'{');
+    if !output.topic.is_empty() {
+        out.extend_from_slice(br#""topic":"#);
+        json::write_string(out, output.topic);
+        out.extend_from_slice(br#","partition":"#);
+        write_integer(out, output.partition);
+        out.extend_from_slice(br#","offset":"#);
+        write_integer(out, record.offset);
+        out.push(b',');
+    }
+    out.extend_from_slice(br#""ts":"#);
     write_integer(out, record.timestamp);
     if record.timestamp == NO_TIMESTAMP {
         out.extend_from_slice(br#","time":null,"#);
@@ -241,6 +245,11 @@ mod tests {
                 r#""key":null,"value":null,"headers":[]}"#,
                 "\n"
             )
+        );
+        let nowhere = OutputRecord { topic: "", ..bare };
+        assert_eq!(
+            print(Output::Envelope { json_values: false }, None, &nowhere),
+            "{\"ts\":-1,\"time\":null,\"key\":null,\"value\":null,\"headers\":[]}\n"
         );
     }
 

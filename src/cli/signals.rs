@@ -39,6 +39,16 @@ impl Signals {
         Ok(Self { received, wake: Arc::new(wake) })
     }
 
+    /// Has the signals set a flag too, each to its number.
+    pub(super) fn set(&self, flag: &Arc<AtomicUsize>) -> io::Result<()> {
+        for signal in [SIGINT, SIGTERM] {
+            let number = usize::try_from(signal).unwrap_or_default();
+            signal_hook::flag::register_usize(signal, Arc::clone(flag), number)?;
+        }
+        flag.fetch_max(self.received.load(Ordering::Relaxed), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The status to end with, if a signal has come.
     pub(super) fn received(&self) -> Option<Status> {
         match i32::try_from(self.received.load(Ordering::Relaxed)) {

@@ -260,6 +260,22 @@ impl Cluster {
         self.broker.lease_job(name, job, wait)
     }
 
+    /// Takes part in a job that several processes share.
+    ///
+    /// # Errors
+    /// As [`Broker::share_job`] says.
+    pub fn share_job(&self, name: &TopicName, job: &Job) -> Result<JobLease> {
+        self.broker.share_job(name, job)
+    }
+
+    /// Takes a task of a job that several processes share; `None` where another one has it.
+    ///
+    /// # Errors
+    /// As [`Broker::lease_task`] says.
+    pub fn lease_task(&self, job: &Job, task: u32) -> Result<Option<JobLease>> {
+        self.broker.lease_task(job, task)
+    }
+
     /// Where a job's state is, to write.
     ///
     /// # Errors

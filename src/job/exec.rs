@@ -2,22 +2,30 @@
 //!
 //! It is started with the first value. It must give one line for each, and not keep it in a buffer of its own (`jq
 //! --unbuffered`, `sed -u`, `stdbuf -oL`). Where it ends, the value in hand fails, and it is started anew for the next.
+//!
+//! It is a process group of its own: what is typed at a terminal to stop this process lets it finish the value in hand.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::plan::Interrupt;
 
 use crate::stream::{Error, Mapper, Record};
 
 /// Bytes of the longest line that a command may give.
 const LINE_BYTES_MAX: usize = 64 << 20;
-/// How long a command has to end once there is no more input.
+/// How long a command has to end once there is no more input, and for the value in hand once the run is to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a look is taken whether the run is to stop.
+const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Why a command gave no value.
 #[derive(Debug, thiserror::Error)]
@@ -28,22 +36,30 @@ enum ExecError {
     Ended(String),
     #[error("--exec: the command gave a line of more than {LINE_BYTES_MAX} bytes")]
     TooLong,
+    #[error("--exec: the command gives more lines than it gets")]
+    TooMany,
+    #[error("--exec: the command was interrupted")]
+    Interrupted,
     #[error("--exec: {0}")]
     Io(#[from] io::Error),
 }
 
 /// Each value through a command.
-pub(super) fn mapper(command: &str) -> Mapper {
-    let exec = Exec { command: command.to_owned(), running: Mutex::new(None) };
+pub(super) fn mapper(command: &str, interrupt: Interrupt) -> Mapper {
+    let exec = Exec { command: command.to_owned(), interrupt, running: Mutex::new(None) };
     Box::new(move |record, emit| {
         let Some(value) = record.value else { return emit(record) };
-        let line = exec.ask(value).map_err(Error::program)?;
+        let line = exec.ask(value).map_err(|error| match error {
+            ExecError::Interrupted => Error::Interrupted,
+            error => Error::program(error),
+        })?;
         emit(&Record { value: Some(&line), ..*record })
     })
 }
 
 struct Exec {
     command: String,
+    interrupt: Interrupt,
     running: Mutex<Option<Running>>,
 }
 
@@ -58,7 +74,7 @@ impl Exec {
             Some(process) => process,
             None => Running::start(&self.command)?,
         };
-        let line = process.exchange(value)?;
+        let line = process.exchange(value, &self.interrupt)?;
         *running = Some(process);
         Ok(line)
     }
@@ -79,6 +95,7 @@ impl Running {
             .args(["-c", command])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn()?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let output = output.ok_or(io::ErrorKind::BrokenPipe)?;
@@ -90,8 +107,13 @@ impl Running {
         Ok(Self { child, input, output, ahead: Vec::new() })
     }
 
-    fn exchange(&mut self, value: &[u8]) -> Result<Vec<u8>, ExecError> {
+    fn exchange(&mut self, value: &[u8], interrupt: &Interrupt) -> Result<Vec<u8>, ExecError> {
+        // What comes before it is asked for belongs to no value.
+        if !self.ahead.is_empty() {
+            return Err(ExecError::TooMany);
+        }
         let mut rest = value;
+        let mut interrupted: Option<Instant> = None;
         let mut is_ended = false;
         let mut looked_at = 0;
         loop {
@@ -108,6 +130,11 @@ impl Running {
             }
             let is_giving = !(is_ended && rest.is_empty());
             self.wait_for_either(is_giving)?;
+            if interrupt.is_set()
+                && interrupted.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+            {
+                return Err(ExecError::Interrupted);
+            }
             if is_giving {
                 is_ended |= self.give(&mut rest)?;
             }
@@ -161,7 +188,7 @@ impl Running {
         if let Some(input) = self.input.as_ref().filter(|_| is_giving) {
             fds.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::OUT));
         }
-        match poll(&mut fds, None) {
+        match poll(&mut fds, Some(&LOOK_INTERVAL)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(errno) => Err(ExecError::Io(errno.into())),
         }
@@ -187,7 +214,9 @@ impl Drop for Running {
                 Ok(Some(_)) | Err(_) => return,
             }
         }
-        let _ = self.child.kill();
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
@@ -202,7 +231,7 @@ mod tests {
     use super::*;
 
     fn through(command: &str, values: &[&[u8]]) -> Vec<crate::stream::Result<Vec<u8>>> {
-        let mapper = mapper(command);
+        let mapper = mapper(command, Interrupt::default());
         let one = |value: &&[u8]| {
             let mut out = Vec::new();
             let record = Record { value: Some(value), ..Record::default() };
@@ -239,6 +268,12 @@ mod tests {
             "{texts:?}"
         );
         assert_eq!(texts[2], Ok(b"c".to_vec()));
+        let twice =
+            through("while read -r line; do printf '%s\\n%s\\n' $line $line; done", &[b"a", b"b"]);
+        assert!(
+            twice[0].is_ok()
+                && twice[1].as_ref().is_err_and(|error| error.to_string().contains("more lines"))
+        );
         assert!(through("cat", &[b"a\nb"])[0].is_err());
         assert!(through("/no/such/command", &[b"a"])[0].is_err());
     }

@@ -36,6 +36,9 @@ pub enum Error {
         /// What the engine writes.
         expected: u8,
     },
+    /// A program was interrupted: the run is to stop.
+    #[error("it was interrupted")]
+    Interrupted,
     /// An aggregate was asked for what it can't do.
     #[error("this aggregate cannot {0}")]
     Unsupported(&'static str),

@@ -30,6 +30,7 @@ mod produce_transactional;
 mod readme;
 mod round_trip;
 mod stream;
+mod stream_kill;
 mod table;
 mod table_kill;
 mod table_named;

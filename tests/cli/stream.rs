@@ -177,6 +177,9 @@ fn streams_meet_within_a_window() {
     let outer =
         ["[\"l1\",\"r1\"]", "[\"l2\",null]", "[\"l3\",null]", "[null,\"r2\"]", "[null,\"r3\"]"];
     assert_eq!(lines(&["--outer"]), outer);
+    let same =
+        ["l", "--join-stream", "l=again", "--within", "0ms", "[., $again]", "--on-error", "skip"];
+    prints(&world, &same, "[\"l1\",\"l1\"]\n[\"l2\",\"l2\"]\n[\"l3\",\"l3\"]\n");
 }
 
 #[test]
@@ -222,6 +225,13 @@ fn wrong_usage() {
     fails(&["login", "--join", "apps", "--outer"], 2, "--outer is for --join-stream");
     fails(&["login", "--join", "apps", "--within", "1s"], 2, "--within is for --join-stream");
     fails(&["login", "--join-stream", "apps"], 2, "needs --within");
+    for (time, says) in [
+        ("1e30", "\"1e30\", which is no time"),
+        ("null", "null or nothing"),
+        ("empty", "null or nothing"),
+    ] {
+        fails(&["login", "--ts-from", time], 1, says);
+    }
     fails(&["login", "--on-error", "ignore"], 2, "fail, skip or dead-letter=TOPIC");
     fails(&["login", "--value-serde", "text"], 2, "the serdes are");
     let nowhere = World::new();
@@ -268,15 +278,24 @@ fn a_stream_with_a_name_goes_on_where_it_stood() {
     let other = ["stream", "login", ".user", "--id", "apps-seen", "--to", "out"];
     world.runnel(other).fails(2).says("other than it was: program").has_hint();
     world.runnel(["table", "create", "apps-seen", "--from", "login", "--agg", "count"]).fails(1);
-    // Its state is lost: nothing is sent again.
-    std::fs::remove_dir_all(world.dir().join("state/jobs")).expect("is removed");
+    // All that it keeps are the offsets of its group.
+    assert!(!world.dir().join("state/jobs").exists());
+    world.runnel(["group", "set", "apps-seen", "login", "--to", "3", "--yes"]).run();
     world.runnel(args).stderr("").run();
-    assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n");
+    assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n4\n");
+    world.produce(&["login"], "{\"app\":5}\n{\"app\":{}\n");
+    world.runnel(args).fails(1).says("login-0 offset 5");
+    world.runnel([&args[..], &["--on-error", "skip"]].concat()).status(4).run();
+    assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n4\n5\n");
     world.runnel(["stream", "--drop", "apps-seen"]).stderr("").run();
     world.runnel(["stream", "--drop", "apps-seen"]).fails(1).says("no stream named apps-seen");
-    world.runnel(other).run();
+    world.runnel([&other[..], &["--on-error", "skip"]].concat()).status(4).run();
     let printed = ["stream", "login", ".app", "--id", "printed", "-q"];
-    world.runnel(printed).stdout("1\n2\n3\n4\n").run();
+    world
+        .runnel([&printed[..], &["--on-error", "skip"]].concat())
+        .stdout("1\n2\n3\n4\n5\n")
+        .status(4)
+        .run();
     world.runnel(printed).stdout("").run();
 }
 
@@ -319,6 +338,41 @@ fn values_go_through_a_command() {
     world.runnel(args).stdout("ann\n").status(1).run().says("the command ended (exit status: 7)");
     let skip = [&args[..], &["--on-error", "skip"]].concat();
     world.runnel(skip).stdout("ann\nann\n").status(4).run();
+}
+
+/// A command that hangs does not keep a signal from stopping the run, and the value in hand is taken up by the next one.
+#[test]
+fn a_command_that_hangs_is_interrupted() {
+    let world = attempts();
+    let hung = world.path("hung");
+    let file = hung.display();
+    let command = format!(
+        "[ -e {file} ] && exec cat; read -r line; echo \"$line\"; read -r line; touch {file}; sleep 600"
+    );
+    let args = [
+        "stream",
+        "login",
+        ".app",
+        "--exec",
+        &command,
+        "--id",
+        "slow",
+        "--to",
+        "out",
+        "--on-error",
+        "skip",
+        "-q",
+    ];
+    let running = world.runnel(args).spawn();
+    while !hung.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    running.signal(Signal::TERM);
+    let said = running.wait();
+    assert_eq!(said.status, 143, "{said}");
+    assert_eq!(world.consume(&["out"]), "1\n");
+    world.runnel(args).run();
+    assert_eq!(world.consume(&["out"]), "1\n2\n3\n");
 }
 
 #[test]

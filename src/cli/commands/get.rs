@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Outcome;
-use super::table::{Decoding, RowForm, Rows, find_in_table, parse_at};
+use super::table::{Decoding, RowForm, Rows, find_in_table, no_past, parse_at};
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::sink::print;
@@ -48,6 +48,7 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Outcome {
         .open_to_read()?
         .ok_or_else(|| CommandError::from(Error::NoSuchTopic(args.topic.clone())))?;
     let found = match cluster.job(&args.topic)? {
+        Some(_) if before.is_some() => return Err(no_past()),
         Some(_) => find_in_table(&cluster, &args.topic, &key)?,
         None => view::find(&cluster, &cluster.topic(&args.topic)?, &key, before)?,
     };

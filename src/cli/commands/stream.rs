@@ -137,7 +137,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     let definition = Definition::Stream(definition(reading.as_ref(), args)?);
     let plan = plan(&definition)?;
     let idle = args.idle.as_deref().map(parse_duration).transpose();
-    let commit_interval = args.commit_interval.unwrap_or(COMMIT_INTERVAL_MS).unsigned_abs();
+    let commit_interval = args.commit_interval.map_or(COMMIT_INTERVAL_MS, i64::unsigned_abs);
     let options = Options {
         follow: args.follow,
         idle: idle.map_err(CommandError::usage)?,
@@ -153,10 +153,10 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         let cluster = context.open_to_write()?;
         let kept = job_of(&cluster, name, &definition)?;
         let named = Named { name, job: &kept };
-        let _lease = match job::lease(context, &cluster, named)? {
-            Ok(lease) => lease,
-            Err(status) => return Ok(status),
-        };
+        let lease = plan.has_state.then(|| job::lease(context, &cluster, named)).transpose()?;
+        if let Some(Err(status)) = lease {
+            return Ok(status);
+        }
         return job::run(context, &cluster, &plan, Some(named), &options, formatter);
     }
     let writes = plan.sinks.iter().any(|sink| sink.topic.is_some());

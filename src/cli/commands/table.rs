@@ -22,7 +22,7 @@ pub(super) use create::table_source;
 pub(super) use rows::{RowForm, Rows};
 pub(super) use show::find_in_table;
 use view::ViewArgs;
-pub(super) use view::{Decoding, parse_at};
+pub(super) use view::{Decoding, no_past, parse_at};
 
 /// Flags of `runnel table`.
 #[derive(Debug, Args)]

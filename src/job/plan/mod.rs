@@ -4,6 +4,7 @@ mod streams;
 mod tables;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::definition::{Definition, KeySerde, WindowKind};
 use super::programs::{ScriptError, TimestampOf, is_taken};
@@ -26,6 +27,18 @@ pub struct Plan {
     pub has_state: bool,
     /// What of that is a table to look at.
     pub view: Option<View>,
+    /// Ends the wait for a command.
+    pub interrupt: Interrupt,
+}
+
+/// Tells a run that it is to stop, though it waits for a command: anything but 0 does. A signal handler may set it.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(pub Arc<AtomicUsize>);
+
+impl Interrupt {
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
 }
 
 /// A table that is kept.

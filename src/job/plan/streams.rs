@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tables::Ground;
-use super::{Global, Input, Plan, PlanError, Sink, check_aliases};
+use super::{Global, Input, Interrupt, Plan, PlanError, Sink, check_aliases};
 use crate::job::definition::{JoinKind, Serdes, Source, StreamDefinition, StreamJoin, TableJoin};
 use crate::job::exec;
 use crate::job::programs::{
@@ -132,6 +132,7 @@ impl Planning<'_> {
     /// Makes the results, and sends each where it is to go.
     fn finish(mut self, stream: Stream) -> Result<Plan, PlanError> {
         let definition = self.definition;
+        let interrupt = Interrupt::default();
         let texts = ResultTexts {
             program: definition.program.as_deref(),
             key: definition.key.as_deref(),
@@ -150,7 +151,10 @@ impl Planning<'_> {
         };
         let stream = match &definition.exec {
             None => stream,
-            Some(command) => self.ground.builder.map(stream, exec::mapper(command)),
+            Some(command) => {
+                let mapper = exec::mapper(command, interrupt.clone());
+                self.ground.builder.map(stream, mapper)
+            }
         };
         let setting = Setting { sides: &[], serdes: definition.serdes };
         let mut rest = stream;
@@ -172,7 +176,7 @@ impl Planning<'_> {
         }
         let Self { ground: Ground { builder, inputs, globals }, has_state, .. } = self;
         let topology = Arc::new(builder.build());
-        Ok(Plan { topology, inputs, globals, sinks, has_state, view: None })
+        Ok(Plan { topology, inputs, globals, sinks, has_state, view: None, interrupt })
     }
 
     fn sink(&mut self, stream: Stream, topic: Option<&TopicName>) -> Sink {

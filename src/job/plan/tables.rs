@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Global, Input, Plan, PlanError, Sink, View, check_aliases};
+use super::{Global, Input, Interrupt, Plan, PlanError, Sink, View, check_aliases};
 use crate::job::definition::{
     Emit, Function, JoinKind, Serdes, Source, TableDefinition, TableJoin, Window, WindowKind,
 };
@@ -55,7 +55,15 @@ pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
     let Ground { builder, inputs, globals } = ground;
     let view = Some(View { store, windows, value });
     let topology = Arc::new(builder.build());
-    Ok(Plan { topology, inputs, globals, sinks, has_state: true, view })
+    Ok(Plan {
+        topology,
+        inputs,
+        globals,
+        sinks,
+        has_state: true,
+        view,
+        interrupt: Interrupt::default(),
+    })
 }
 
 impl Ground {

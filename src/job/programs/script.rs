@@ -34,6 +34,8 @@ pub(super) enum Problem {
     Program(#[from] Failure),
     #[error("the program gave {0:?}, which is no time")]
     Time(String),
+    #[error("the program gave null or nothing, which is no time")]
+    NoTime,
     #[error("programs run only on a thread that has the stack for it")]
     Stack,
     #[error("{0:?} is no number")]

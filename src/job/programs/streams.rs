@@ -11,6 +11,8 @@ use crate::stream::{self, Emit, Joiner, Mapper, Predicate, Record, Selector, Sid
 
 /// Bare numbers below this are seconds, from it on milliseconds.
 const MILLISECONDS_FROM: f64 = 1e11;
+/// As far from 1970 as a number of jq is exact.
+const MILLISECONDS_MAX: f64 = 9_007_199_254_740_992.0;
 
 type Compiled<T> = Result<T, ScriptError>;
 
@@ -96,10 +98,10 @@ pub(in crate::job) fn timestamp(
     let script = Script::new(flag, text, setting)?;
     Ok(Box::new(move |record| {
         let mut text = take_buffer();
-        let timestamp = match script.one(record, &mut text)? {
-            true => parse_timestamp(&text),
-            false => None,
-        };
+        if !script.one(record, &mut text)? {
+            return Err(script.failed(Problem::NoTime));
+        }
+        let timestamp = parse_timestamp(&text);
         let shown = || String::from_utf8_lossy(&text).chars().take(40).collect();
         let timestamp = timestamp.ok_or_else(|| script.failed(Problem::Time(shown())))?;
         give_buffer(text);
@@ -111,8 +113,9 @@ fn parse_timestamp(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     if let Ok(number) = text.parse::<f64>() {
         let scale = if number.abs() < MILLISECONDS_FROM { 1000.0 } else { 1.0 };
-        // Beyond 2^53 milliseconds no calendar goes; a cast of what is no number or too large saturates.
-        return number.is_finite().then(|| (number * scale).floor() as i64);
+        // Beyond that no number is exact, and no calendar goes.
+        let milliseconds = (number * scale).floor();
+        return (milliseconds.abs() <= MILLISECONDS_MAX).then_some(milliseconds as i64);
     }
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }

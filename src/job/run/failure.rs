@@ -72,6 +72,9 @@ pub enum RunError {
     /// What was kept to be sent makes no sense.
     #[error("the state holds results that cannot be read")]
     Outbox,
+    /// A program was interrupted, and the run is to stop.
+    #[error("the run was interrupted")]
+    Interrupted,
     /// Nobody takes printed results.
     #[error("nobody takes the results")]
     Closed,
@@ -115,6 +118,7 @@ pub(super) fn whose(error: stream::Error, refused: Option<Refused>) -> Result<St
         (_, Some(Refused::Record(why))) => Ok(why),
         (_, Some(Refused::Failed(error))) => Err(error.into()),
         (_, Some(Refused::Closed)) => Err(RunError::Closed),
+        (stream::Error::Interrupted, None) => Err(RunError::Interrupted),
         (error @ stream::Error::Program(_), None) => Ok(error.to_string()),
         (error, None) => Err(error.into()),
     }

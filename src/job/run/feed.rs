@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::failure::{RunError, whose};
 use super::record::OwnedRecord;
-use super::sources::{Global, Source, Sources};
-use super::{LOOK_EVERY_RECORDS, Run};
+use super::sources::{Source, Sources};
+use super::{COMMIT_INTERVAL_MIN, Run};
 use crate::cluster::RecordRange;
 use crate::job::plan::Input;
 use crate::job::programs::encoded_headers;
@@ -209,7 +209,7 @@ impl Run<'_> {
         texts: &mut Texts,
     ) -> Result<(), RunError> {
         self.summary.records_in += 1;
-        if self.summary.records_in.is_multiple_of(LOOK_EVERY_RECORDS) {
+        if self.looks.is_due() {
             self.look(total)?;
         }
         if !self.since.left_out.is_empty()
@@ -224,7 +224,7 @@ impl Run<'_> {
             Err(error) => return self.leave_out(input, stored, &error.to_string()),
         };
         let mut ready = self.output.ready(self.front, self.now_ms);
-        let outside = &mut Outside { globals: &self.globals, output: &mut ready };
+        let outside = &mut Outside { globals: &self.globals.tables, output: &mut ready };
         let processed = self.task.process(input.id, &record, outside);
         let refused = ready.take_refused();
         drop(ready);
@@ -242,19 +242,28 @@ impl Run<'_> {
                 self.is_stopped = true;
                 Ok(())
             }
+            Err(RunError::Interrupted) if self.kept.is_none() || self.task.is_intact() => {
+                self.is_stopped = true;
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Tells how far it is, looks whether to stop, and keeps what changed where it is time.
+    /// Tells how far it is, looks whether to stop, and keeps or flushes what there is where it is time.
     #[cold]
     fn look(&mut self, total: u64) -> Result<(), RunError> {
         self.front.progress(self.summary.records_in, total);
         self.is_stopped |= self.front.should_stop();
-        if self.kept.is_some() && (Instant::now() >= self.commit_due || self.output.is_full()) {
-            self.put_out(false)?;
+        if Instant::now() < self.commit_due && !self.output.is_full() {
+            return Ok(());
         }
-        Ok(())
+        if self.kept.is_some() {
+            return self.put_out(false);
+        }
+        self.commit_due = Instant::now() + COMMIT_INTERVAL_MIN;
+        self.is_stopped |= self.front.flush().is_err();
+        Ok(self.output.flush()?)
     }
 
     /// Notes that a record is done with.
@@ -263,28 +272,6 @@ impl Run<'_> {
         if let Some(kept) = &mut self.kept {
             kept.take(input.place, stored.partition, stored.offset);
         }
-    }
-
-    /// Takes what a global table's topic has.
-    pub(super) fn load(&mut self, global: &mut Global) -> Result<(), RunError> {
-        let Global { id, source, scratch, key: serde } = global;
-        let (globals, mut failed, mut text) = (&mut self.globals, None, Vec::new());
-        let Source { readers, by_time, .. } = source;
-        let _ = by_time.visit(readers, RecordRange::default(), scratch, |located| {
-            let record = &located.record;
-            // A key that can't be decoded is one that nobody looks up.
-            let key = record.key.map(|key| serde.decode(key, &mut text)).transpose();
-            let Ok(key) = key else { return ControlFlow::Continue(()) };
-            let row = Record { key, value: record.value, ..Record::default() };
-            match globals.update(*id, &row) {
-                Ok(_) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 

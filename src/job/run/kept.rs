@@ -1,5 +1,8 @@
 //! What lasts from one run of a job to the next: its state, how far its inputs were taken in, and what it has to send, as one.
 //!
+//! Where there is no state, the group of the job's name says how far it is, and its offsets are committed in one transaction with
+//! the results. Else the group follows, and what counts is in the state.
+//!
 //! The notes beside the state, numbers big-endian:
 //!
 //! | note | bytes |
@@ -8,7 +11,7 @@
 //! | `number` | how often results were kept to be sent, 8 |
 //! | `outbox` | those that were kept last ([`super::outbox`]); nothing where that commit had none |
 //!
-//! A commit goes in these steps, each on disk before the next begins:
+//! A commit of a job with state goes in these steps, each on disk before the next begins:
 //!
 //! | step | when it stops after this, the next run |
 //! | --- | --- |
@@ -21,6 +24,7 @@
 
 use std::path::PathBuf;
 
+use super::Setting;
 use super::failure::RunError;
 use super::outbox::Outbox;
 use super::output::Results;
@@ -30,7 +34,7 @@ use crate::cluster::{
 };
 use crate::job::state::TaskState;
 use crate::model::{Offset, TopicName, Uuid};
-use crate::stream::State;
+use crate::stream::{MemoryState, State};
 
 pub(in crate::job) const OFFSETS: &str = "offsets";
 const NUMBER: &str = "number";
@@ -91,15 +95,24 @@ pub(super) struct Kept {
     group: TransactionalOffsets,
     /// Of a job that writes topics.
     pub(super) transaction: Option<Transaction>,
-    /// Of the results that were kept last.
+    /// Of a job with state.
+    results: Option<KeptResults>,
+    /// Something was taken in since the last commit.
+    has_moved: bool,
+}
+
+/// Results that are kept with a state until they are sent.
+#[derive(Debug, Clone, Copy)]
+struct KeptResults {
+    /// Of those that were kept last.
     number: u64,
     /// Whether there are any in the state.
-    has_outbox: bool,
+    are_there: bool,
 }
 
 struct KeptInput {
     topic: TopicInfo,
-    /// To commit with; by partition.
+    /// To commit with; by partition, which follow each other.
     readers: Vec<PartitionReader>,
     /// The next offset of each partition.
     next: Vec<Offset>,
@@ -107,7 +120,7 @@ struct KeptInput {
 
 /// Where a job goes on.
 pub(super) struct Opened {
-    pub(super) state: TaskState,
+    pub(super) state: Box<dyn State>,
     pub(super) kept: Kept,
     /// Partitions of which records were deleted that it had not taken in.
     pub(super) missed: usize,
@@ -118,16 +131,52 @@ pub(super) struct Opened {
 }
 
 impl Kept {
-    /// Opens the state of a job, and puts the readers of its inputs where it goes on.
+    /// Opens what is kept of a job, and puts the readers of its inputs where it goes on.
     pub(super) fn open(
-        cluster: &Cluster,
+        setting: Setting<'_>,
         named: Named<'_>,
         writes_topics: bool,
         sources: &mut Sources,
     ) -> Result<Opened, RunError> {
+        let Setting { cluster, plan, task, .. } = setting;
         // What a run that died has open is ended before its offsets are looked at.
-        let transaction = writes_topics.then(|| cluster.transaction(named.name)).transpose()?;
+        let id =
+            task.map_or_else(|| named.name.to_string(), |task| format!("{}-{task}", named.name));
+        let transaction = writes_topics.then(|| cluster.transaction(&id)).transpose()?;
         let group = cluster.transactional_offsets(named.name)?;
+        let kept = Self { inputs: Vec::new(), group, transaction, results: None, has_moved: false };
+        match plan.has_state {
+            false => kept.open_without_state(sources),
+            true => kept.open_state(cluster, named, sources),
+        }
+    }
+
+    /// Goes on where the group stands.
+    fn open_without_state(self, sources: &mut Sources) -> Result<Opened, RunError> {
+        let state = Box::new(MemoryState::new());
+        let mut opened = Opened { state, kept: self, missed: 0, unsent: None, is_lost: false };
+        for source in &mut sources.inputs {
+            for reader in &mut source.readers {
+                let partition = reader.partition().partition;
+                let committed = opened.kept.group.committed(&source.topic, partition);
+                let Some(committed) = committed else { continue };
+                opened.missed += usize::from(committed.offset < reader.bounds().0.0);
+                let epoch = committed.leader_epoch;
+                if reader.resume(Offset(committed.offset), epoch)?.is_some() {
+                    return Err(RunError::CutInput(reader.partition().clone()));
+                }
+            }
+        }
+        opened.know(sources);
+        Ok(opened)
+    }
+
+    fn open_state(
+        mut self,
+        cluster: &Cluster,
+        named: Named<'_>,
+        sources: &mut Sources,
+    ) -> Result<Opened, RunError> {
         let state = TaskState::open(&state_directory(cluster, named)?).map_err(RunError::State)?;
         let noted = |name| state.noted(name).map_err(RunError::State);
         let unreadable = || RunError::Notes(named.name.clone());
@@ -136,25 +185,17 @@ impl Kept {
         let number = noted(NUMBER)?.map(|note| note.try_into().map_err(|_| unreadable()));
         let number = number.transpose()?.map_or(0, u64::from_be_bytes);
         let outbox = noted(OUTBOX)?.filter(|outbox| !outbox.is_empty()).map(<[u8]>::to_vec);
-        let mut opened = Opened {
-            state,
-            kept: Self {
-                inputs: Vec::new(),
-                group,
-                transaction,
-                number,
-                has_outbox: outbox.is_some(),
-            },
-            missed: 0,
-            unsent: None,
-            is_lost: false,
-        };
+        let are_there = outbox.is_some();
+        self.results = Some(KeptResults { number, are_there });
+        let state = Box::new(state);
+        let mut opened = Opened { state, kept: self, missed: 0, unsent: None, is_lost: false };
         match taken {
             Some(taken) => opened.go_on(&taken, sources)?,
             None => opened.begin(sources),
         }
         let sent = opened.kept.sent_number();
-        opened.kept.number = number.max(sent.unwrap_or_default());
+        let last = number.max(sent.unwrap_or_default());
+        opened.kept.results = Some(KeptResults { number: last, are_there });
         opened.unsent = outbox.filter(|_| sent != Some(number));
         Ok(opened)
     }
@@ -171,13 +212,16 @@ impl Kept {
     /// A record was taken in.
     #[inline]
     pub(super) fn take(&mut self, input: usize, partition: i32, offset: i64) {
-        let partitions = &mut self.inputs[input].next;
-        if let Some(next) = usize::try_from(partition).ok().and_then(|at| partitions.get_mut(at)) {
+        let KeptInput { readers, next, .. } = &mut self.inputs[input];
+        let first = readers.first().map_or(0, |reader| reader.partition().partition);
+        if let Some(next) = usize::try_from(partition - first).ok().and_then(|at| next.get_mut(at))
+        {
             *next = Offset(offset).next();
+            self.has_moved = true;
         }
     }
 
-    /// Commits, as the head of this file says.
+    /// Commits what was taken in, with its results, as the head of this file says.
     pub(super) fn commit(
         &mut self,
         state: &mut dyn State,
@@ -194,18 +238,21 @@ impl Kept {
                 leader_epoch: reader.leader_epoch_before(next)?,
             });
         }
+        let Some(KeptResults { number, are_there }) = &mut self.results else {
+            return self.commit_without_state(results, now_ms);
+        };
         let offsets = write_offsets(&taken);
         let outbox = results.outbox().filter(|outbox| !outbox.is_empty());
         let is_sending = outbox.is_some();
         if is_sending {
-            self.number += 1;
+            *number += 1;
         }
-        let number = self.number.to_be_bytes();
+        let number = number.to_be_bytes();
         let outbox = outbox.map_or(&[][..], Outbox::bytes);
         let notes = [(OFFSETS, &offsets[..]), (NUMBER, &number[..]), (OUTBOX, outbox)];
-        let notes = if is_sending || self.has_outbox { &notes[..] } else { &notes[..1] };
+        let notes = if is_sending || *are_there { &notes[..] } else { &notes[..1] };
         state.commit(notes)?;
-        self.has_outbox = is_sending;
+        *are_there = is_sending;
         if is_sending {
             results.send_outbox(now_ms)?;
             self.commit_transaction(now_ms)?;
@@ -213,17 +260,43 @@ impl Kept {
         Ok(())
     }
 
+    fn commit_without_state(
+        &mut self,
+        results: &mut Results<'_>,
+        now_ms: i64,
+    ) -> Result<(), RunError> {
+        results.flush()?;
+        match &self.transaction {
+            Some(_) if results.take_has_sent() => self.commit_transaction(now_ms)?,
+            _ if self.has_moved => {
+                let progress: Vec<_> = progress(&self.inputs).collect();
+                self.group.commit_alone(&progress, now_ms)?;
+            }
+            _ => {}
+        }
+        self.has_moved = false;
+        Ok(())
+    }
+
     /// Ends the transaction in which results were sent.
     pub(super) fn commit_transaction(&mut self, now_ms: i64) -> Result<(), RunError> {
         let Some(transaction) = &self.transaction else { return Ok(()) };
         let progress: Vec<_> = progress(&self.inputs).collect();
-        self.group.commit(transaction, &progress, &self.number.to_string(), now_ms)?;
+        let note = self.results.map(|results| results.number.to_string()).unwrap_or_default();
+        self.group.commit(transaction, &progress, &note, now_ms)?;
         Ok(transaction.commit()?)
+    }
+
+    /// Gives up what was sent since the last commit, if anything was. Where that fails, who takes the transaction next does it.
+    pub(super) fn abort(&self) {
+        if let Some(transaction) = &self.transaction {
+            let _ = transaction.abort();
+        }
     }
 
     /// Tells the group how far the job is, where no transaction has: for who asks how far it is behind.
     pub(super) fn tell_group(&mut self, now_ms: i64) -> Result<(), RunError> {
-        if self.transaction.is_none() {
+        if self.transaction.is_none() && self.results.is_some() {
             let progress: Vec<_> = progress(&self.inputs).collect();
             self.group.commit_alone(&progress, now_ms)?;
         }

@@ -4,7 +4,8 @@
 //! before streams; a single one is taken partition by partition where nothing is kept between records, else by time too.
 //!
 //! A job without a name has its state in memory: a run begins at the beginning, closes its windows at its end, and sends what
-//! it sends at least once; all of it is on disk when it returns. A job with a name goes on where it stood ([`kept`]).
+//! it sends at least once; all of it is on disk when it returns. A job with a name goes on where it stood ([`kept`]); one that keeps
+//! nothing between records is as many tasks as its topics have partitions, which several processes share ([`turns`]).
 
 mod failure;
 mod feed;
@@ -13,6 +14,7 @@ mod outbox;
 mod output;
 mod record;
 mod sources;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -27,18 +29,20 @@ use crate::cluster::{Cluster, Watcher};
 use crate::model::TopicPartition;
 use crate::record::Record;
 pub use crate::stream::Origin;
-use crate::stream::{Counts, GlobalTables, MemoryState, Outside, State, Task};
+use crate::stream::{Counts, MemoryState, Outside, State, Task};
 use failure::LeftOut;
 use kept::Kept;
 use output::Results;
-use sources::{Global, Sources};
+use sources::{Globals, Sources};
 
 /// How long a follower sleeps at most where it hears of appends, and where it does not.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
 
-/// Records between two looks at whether to stop.
-const LOOK_EVERY_RECORDS: u64 = 1024;
+/// Records between two looks at the clock, and at whether to stop: no more than this, and fewer where they take long.
+const LOOK_EVERY_MAX: u32 = 1024;
+/// How long it may be from one look to the next.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How often state is kept at most: a commit waits for the disk.
 const COMMIT_INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -116,8 +120,8 @@ pub trait Front {
     fn should_stop(&mut self) -> bool;
 }
 
-/// Runs a job, on a thread that [`crate::filter::Stack::run`] began. With a name it goes on where it stood; this process has
-/// it alone ([`Cluster::lease_job`]).
+/// Runs a job, on a thread that [`crate::filter::Stack::run`] began. With a name it goes on where it stood; one that has state, this
+/// process has alone ([`Cluster::lease_job`]).
 ///
 /// # Errors
 /// [`RunError`]. Without a name, what was sent before is on its topics, though perhaps not on disk; with one, all is as of the
@@ -129,18 +133,12 @@ pub fn run(
     options: &Options,
     front: &mut dyn Front,
 ) -> Result<Summary, RunError> {
-    let mut since = SinceCommit::default();
-    loop {
-        let setting = Setting { cluster, plan, named, options };
-        match attempt(setting, &mut since, &mut *front) {
-            // The state as of the last commit is taken again, without that record.
-            Err(RunError::Again { at, offset, why, .. }) if options.on_error == OnError::Fail => {
-                return Err(RunError::Record { at, offset, why });
-            }
-            Err(RunError::Again { input, at, offset, why }) => {
-                since.left_out.insert((input, at.partition, offset), LeftOut::new(&why));
-            }
-            ended => return ended,
+    let setting = Setting { cluster, plan, named, options, task: None };
+    match named {
+        Some(named) if !plan.has_state => turns::run(setting, named, front),
+        _ => {
+            let mut globals = Globals::open(cluster, plan)?;
+            setting.run(&mut globals, &mut SinceCommit::default(), None, front)
         }
     }
 }
@@ -152,6 +150,8 @@ struct Setting<'a> {
     plan: &'a Plan,
     named: Option<Named<'a>>,
     options: &'a Options,
+    /// The partition that is read, of each topic; else all are.
+    task: Option<i32>,
 }
 
 /// What must be known where a run goes back to its last commit.
@@ -163,70 +163,85 @@ struct SinceCommit {
     left_out: BTreeMap<(usize, i32, i64), LeftOut>,
 }
 
-fn attempt(
-    setting: Setting<'_>,
-    since: &mut SinceCommit,
-    front: &mut dyn Front,
-) -> Result<Summary, RunError> {
-    let Setting { cluster, plan, named, options } = setting;
-    let watcher = options.follow.then(|| cluster.watch()).flatten();
-    let mut sources = Sources::open(cluster, plan)?;
-    let mut summary = since.summary;
-    let (mut unsent, mut is_lost) = (None, false);
-    let (state, kept): (Box<dyn State>, _) = match named {
-        None => (Box::new(MemoryState::new()), None),
-        Some(named) => {
-            let writes_topics = !output::topics(plan, &options.on_error).is_empty();
-            let opened = Kept::open(cluster, named, writes_topics, &mut sources)?;
-            (unsent, is_lost) = (opened.unsent, opened.is_lost);
-            summary.missed = opened.missed;
-            (Box::new(opened.state), Some(opened.kept))
+impl Setting<'_> {
+    /// Runs to the end. `total` is how many offsets are read in all, where that is more than what is read here.
+    fn run(
+        self,
+        globals: &mut Globals,
+        since: &mut SinceCommit,
+        total: Option<u64>,
+        front: &mut dyn Front,
+    ) -> Result<Summary, RunError> {
+        loop {
+            match self.attempt(&mut *globals, since, total, &mut *front) {
+                // The state as of the last commit is taken again, without that record.
+                Err(RunError::Again { at, offset, why, .. })
+                    if self.options.on_error == OnError::Fail =>
+                {
+                    return Err(RunError::Record { at, offset, why });
+                }
+                // The state too: that record is still to be taken.
+                Err(RunError::Interrupted) => {
+                    return Ok(Summary { is_stopped: true, ..since.summary });
+                }
+                Err(RunError::Again { input, at, offset, why }) => {
+                    since.left_out.insert((input, at.partition, offset), LeftOut::new(&why));
+                }
+                ended => return ended,
+            }
         }
-    };
-    sources.count();
-    let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
-    let output = Results::new(cluster, plan, &options.on_error, transaction)?;
-    let is_immediate = options.commit_interval.is_zero() || kept.is_none();
-    let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
-    let mut run = Run {
-        plan,
-        options,
-        globals: GlobalTables::new(Box::new(MemoryState::new())),
-        task: Task::new(plan.topology.clone(), state, cache_bytes)?,
-        kept,
-        output,
-        front,
-        since,
-        summary,
-        counted: Counts::default(),
-        now_ms: SystemClock.now_ms(),
-        commit_due: Instant::now(),
-        is_stopped: false,
-    };
-    if let (Some(unsent), Some(kept)) = (unsent, &mut run.kept) {
-        run.output.send_kept(&unsent, run.now_ms)?;
-        kept.commit_transaction(run.now_ms)?;
     }
-    let mut globals = Global::open(cluster, plan)?;
-    for global in &mut globals {
-        run.load(global)?;
+
+    fn attempt(
+        self,
+        globals: &mut Globals,
+        since: &mut SinceCommit,
+        total: Option<u64>,
+        front: &mut dyn Front,
+    ) -> Result<Summary, RunError> {
+        let Setting { cluster, plan, named, options, task } = self;
+        let watcher = options.follow.then(|| cluster.watch()).flatten();
+        let mut sources = Sources::open(cluster, plan, task)?;
+        let mut summary = since.summary;
+        let (mut unsent, mut is_lost) = (None, false);
+        let (state, kept): (Box<dyn State>, _) = match named {
+            None => (Box::new(MemoryState::new()), None),
+            Some(named) => {
+                let writes_topics = !output::topics(plan, &options.on_error).is_empty();
+                let opened = Kept::open(self, named, writes_topics, &mut sources)?;
+                (unsent, is_lost) = (opened.unsent, opened.is_lost);
+                summary.missed += opened.missed;
+                (opened.state, Some(opened.kept))
+            }
+        };
+        sources.total = total.unwrap_or_else(|| sources.offsets());
+        let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
+        let has_outbox = transaction.is_some() && plan.has_state;
+        let output = Results::new(cluster, plan, &options.on_error, transaction, has_outbox)?;
+        let is_immediate = options.commit_interval.is_zero() || kept.is_none();
+        let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
+        let mut run = Run {
+            plan,
+            options,
+            globals,
+            task: Task::new(plan.topology.clone(), state, cache_bytes)?,
+            kept,
+            output,
+            front,
+            since,
+            summary,
+            counted: Counts::default(),
+            now_ms: SystemClock.now_ms(),
+            commit_due: Instant::now(),
+            looks: Looks::new(),
+            is_stopped: false,
+        };
+        let ended = run.go(&mut sources, unsent, is_lost, watcher.as_ref());
+        if let Some(kept) = &run.kept {
+            kept.abort();
+        }
+        ended
     }
-    if is_lost {
-        run.output.is_discarding = true;
-        run.feed(&mut sources)?;
-        run.put_out(false)?;
-        run.output.is_discarding = false;
-        sources.follow()?;
-    }
-    if !run.is_stopped {
-        run.feed(&mut sources)?;
-    }
-    let closes = options.close || run.kept.is_none();
-    run.put_out(closes && !options.follow)?;
-    if options.follow && !run.is_stopped {
-        run.follow(&mut sources, &mut globals, watcher.as_ref())?;
-    }
-    run.end()
 }
 
 /// A run.
@@ -236,7 +251,7 @@ struct Run<'r> {
     task: Task,
     /// Of a job with a name.
     kept: Option<Kept>,
-    globals: GlobalTables,
+    globals: &'r mut Globals,
     output: Results<'r>,
     front: &'r mut dyn Front,
     since: &'r mut SinceCommit,
@@ -246,25 +261,47 @@ struct Run<'r> {
     now_ms: i64,
     /// When what changed is to be kept.
     commit_due: Instant,
+    looks: Looks,
     /// It was asked to stop, or nobody takes its results.
     is_stopped: bool,
 }
 
 impl Run<'_> {
-    /// Goes on with what comes.
-    fn follow(
+    /// Takes what there is, and with `-f` what comes.
+    fn go(
         &mut self,
         sources: &mut Sources,
-        globals: &mut [Global],
+        unsent: Option<Vec<u8>>,
+        is_lost: bool,
         watcher: Option<&Watcher>,
-    ) -> Result<(), RunError> {
+    ) -> Result<Summary, RunError> {
+        if let (Some(unsent), Some(kept)) = (unsent, &mut self.kept) {
+            self.output.send_kept(&unsent, self.now_ms)?;
+            kept.commit_transaction(self.now_ms)?;
+        }
+        if is_lost {
+            self.output.is_discarding = true;
+            self.feed(sources)?;
+            self.put_out(false)?;
+            self.output.is_discarding = false;
+            sources.follow()?;
+        }
+        if !self.is_stopped {
+            self.feed(sources)?;
+        }
+        let closes = self.options.close || self.kept.is_none();
+        self.put_out(closes && !self.options.follow)?;
+        if self.options.follow && !self.is_stopped {
+            self.follow(sources, watcher)?;
+        }
+        self.end()
+    }
+
+    /// Goes on with what comes.
+    fn follow(&mut self, sources: &mut Sources, watcher: Option<&Watcher>) -> Result<(), RunError> {
         let mut last_new = Instant::now();
         while !self.is_stopped {
-            for global in globals.iter_mut() {
-                if global.follow()? {
-                    self.load(global)?;
-                }
-            }
+            self.globals.follow()?;
             if sources.follow()? {
                 if let Some(kept) = &mut self.kept {
                     kept.follow(sources);
@@ -279,12 +316,7 @@ impl Run<'_> {
             if idle == Some(Duration::ZERO) {
                 return self.put_out(self.options.close || self.kept.is_none());
             }
-            let limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
-            let limit = idle.map_or(limit, |idle| idle.min(limit));
-            match watcher {
-                Some(watcher) => drop(watcher.wait(limit)),
-                None => std::thread::sleep(limit),
-            }
+            wait(watcher, idle);
             self.is_stopped |= self.front.should_stop();
         }
         Ok(())
@@ -293,7 +325,7 @@ impl Run<'_> {
     /// Brings out what waits, and what a window holds back if that is to be closed.
     fn put_out(&mut self, close: bool) -> Result<(), RunError> {
         let mut ready = self.output.ready(self.front, self.now_ms);
-        let outside = &mut Outside { globals: &self.globals, output: &mut ready };
+        let outside = &mut Outside { globals: &self.globals.tables, output: &mut ready };
         let done = match close && !self.is_stopped {
             true => self.task.close(outside),
             false => self.task.commit(outside),
@@ -329,7 +361,7 @@ impl Run<'_> {
         self.summary.records_out += self.output.take_records();
     }
 
-    fn end(mut self) -> Result<Summary, RunError> {
+    fn end(&mut self) -> Result<Summary, RunError> {
         self.output.finish()?;
         if let Some(kept) = &mut self.kept {
             kept.tell_group(self.now_ms)?;
@@ -337,5 +369,48 @@ impl Run<'_> {
         self.count();
         self.summary.is_stopped = self.is_stopped;
         Ok(self.summary)
+    }
+}
+
+/// Counts records from one look to the next: so many that it costs nothing, and so few that it is never long.
+struct Looks {
+    last: Instant,
+    every: u32,
+    left: u32,
+}
+
+impl Looks {
+    fn new() -> Self {
+        Self { last: Instant::now(), every: 1, left: 1 }
+    }
+
+    /// Counts a record.
+    #[inline]
+    fn is_due(&mut self) -> bool {
+        self.left -= 1;
+        self.left == 0 && self.begin_anew()
+    }
+
+    #[cold]
+    fn begin_anew(&mut self) -> bool {
+        let now = Instant::now();
+        let took = now - self.last;
+        self.every = match took > LOOK_INTERVAL {
+            true => (self.every / 4).max(1),
+            false if took < LOOK_INTERVAL / 4 => (self.every * 2).min(LOOK_EVERY_MAX),
+            false => self.every,
+        };
+        (self.last, self.left) = (now, self.every);
+        true
+    }
+}
+
+/// Sleeps until something is appended, or for a while: no longer than what is left until a follower is idle.
+fn wait(watcher: Option<&Watcher>, idle: Option<Duration>) {
+    let limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
+    let limit = idle.map_or(limit, |idle| idle.min(limit));
+    match watcher {
+        Some(watcher) => drop(watcher.wait(limit)),
+        None => std::thread::sleep(limit),
     }
 }

@@ -1,7 +1,7 @@
 //! Results go out: to topics, or to who prints them.
 //!
-//! A job without a name sends them as they come. One with a name puts them into its [outbox](super::outbox); what is in there
-//! is sent in one transaction, once it is kept.
+//! A job without a name sends them as they come; one with a name but without state too, within a transaction. One with a name and
+//! state puts them into its [outbox](super::outbox); what is in there is sent in one transaction, once it is kept.
 
 use super::failure::{OnError, Refused, RunError, find_or_create};
 use super::outbox::{self, OUTBOX_BYTES, Outbox};
@@ -22,8 +22,10 @@ pub(super) struct Results<'c> {
     transaction: Option<Transaction>,
     /// One for each topic; sinks share it.
     producers: Vec<(TopicName, Producer<'c>)>,
-    /// Of a job with a name.
+    /// Of a job with a name and state.
     outbox: Option<Outbox>,
+    /// Something was sent, without an outbox, since the last look.
+    has_sent: bool,
     /// What comes out was sent by an earlier run.
     pub(super) is_discarding: bool,
     records: u64,
@@ -38,13 +40,15 @@ impl<'c> Results<'c> {
         plan: &'c Plan,
         on_error: &OnError,
         transaction: Option<&Transaction>,
+        has_outbox: bool,
     ) -> std::result::Result<Self, cluster::Error> {
         let mut results = Self {
             cluster,
             plan,
             transaction: transaction.cloned(),
             producers: Vec::new(),
-            outbox: transaction.map(|_| Outbox::default()),
+            outbox: has_outbox.then(Outbox::default),
+            has_sent: false,
             is_discarding: false,
             records: 0,
             key: Vec::new(),
@@ -91,7 +95,10 @@ impl<'c> Results<'c> {
         let place = self.place_of(topic).expect("each topic of a job has a producer");
         let producer = &mut self.producers[place].1;
         match &mut self.outbox {
-            None => producer.send(record, None, now_ms),
+            None => {
+                self.has_sent = true;
+                producer.send(record, None, now_ms)
+            }
             Some(outbox) => {
                 producer.check(record, now_ms)?;
                 outbox.push(topic, record, headers);
@@ -154,10 +161,15 @@ impl<'c> Results<'c> {
 
     /// Makes all that was sent without a transaction durable.
     pub(super) fn finish(&mut self) -> std::result::Result<(), cluster::Error> {
-        match self.outbox {
+        match self.transaction {
             None => self.producers.iter_mut().try_for_each(|(_, producer)| producer.finish()),
             Some(_) => Ok(()),
         }
+    }
+
+    /// Whether something was sent since the last call, without an outbox.
+    pub(super) const fn take_has_sent(&mut self) -> bool {
+        std::mem::replace(&mut self.has_sent, false)
     }
 
     /// How many there were since the last call.

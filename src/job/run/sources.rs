@@ -1,11 +1,14 @@
 //! The topics that a run reads: readers of all their partitions.
 
+use std::ops::ControlFlow;
+
 use super::failure::RunError;
-use crate::cluster::{Cluster, PartitionReader, TimeOrder, TopicInfo};
+use crate::cluster::{Cluster, PartitionReader, RecordRange, TimeOrder, TopicInfo};
 use crate::job::plan::Plan;
 use crate::model::Offset;
 use crate::record::Decompressor;
-use crate::stream::GlobalId;
+use crate::serde::Serde;
+use crate::stream::{GlobalId, GlobalTables, MemoryState, Record};
 
 /// All inputs of a plan, in its order.
 #[derive(Debug)]
@@ -25,8 +28,13 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn open(cluster: &Cluster, topic: &TopicInfo) -> Result<Self, RunError> {
-        let readers = (0..topic.partitions).map(|partition| cluster.reader(topic, partition));
+    /// Reads all partitions, or one, if the topic has it.
+    fn open(cluster: &Cluster, topic: &TopicInfo, only: Option<i32>) -> Result<Self, RunError> {
+        let partitions = match only {
+            None => 0..topic.partitions,
+            Some(only) => only..topic.partitions.min(only + 1),
+        };
+        let readers = partitions.map(|partition| cluster.reader(topic, partition));
         let readers = readers.collect::<Result<Vec<_>, _>>()?;
         let by_time = TimeOrder::new(readers.len());
         Ok(Self { topic: topic.clone(), readers, by_time })
@@ -48,20 +56,25 @@ impl Source {
 }
 
 impl Sources {
-    pub(super) fn open(cluster: &Cluster, plan: &Plan) -> Result<Self, RunError> {
+    /// Reads all partitions, or of each topic the one that is a task's.
+    pub(super) fn open(
+        cluster: &Cluster,
+        plan: &Plan,
+        task: Option<i32>,
+    ) -> Result<Self, RunError> {
         let (mut inputs, mut record_bytes_max) = (Vec::new(), 0);
         for input in &plan.inputs {
             let topic = cluster.topic(&input.topic)?;
             record_bytes_max = record_bytes_max.max(topic.config.max_message_bytes);
-            inputs.push(Source::open(cluster, &topic)?);
+            inputs.push(Source::open(cluster, &topic, task)?);
         }
         let scratch = Decompressor::for_max_message_bytes(record_bytes_max);
         Ok(Self { inputs, scratch, total: 0 })
     }
 
-    /// Counts what there is to read.
-    pub(super) fn count(&mut self) {
-        self.total = self.inputs.iter().map(Source::offsets).sum();
+    /// How much there is to read.
+    pub(super) fn offsets(&self) -> u64 {
+        self.inputs.iter().map(Source::offsets).sum()
     }
 
     /// Looks for what has come. True if there is anything.
@@ -74,30 +87,72 @@ impl Sources {
     }
 }
 
-/// The topic of a global table.
-#[derive(Debug)]
-pub(super) struct Global {
-    pub(super) id: GlobalId,
-    pub(super) source: Source,
-    pub(super) scratch: Decompressor,
-    pub(super) key: crate::serde::Serde,
+/// Global tables, and the topics that they are of.
+pub(super) struct Globals {
+    pub(super) tables: GlobalTables,
+    topics: Vec<GlobalTopic>,
 }
 
-impl Global {
-    pub(super) fn open(cluster: &Cluster, plan: &Plan) -> Result<Vec<Self>, RunError> {
+/// The topic of a global table.
+struct GlobalTopic {
+    id: GlobalId,
+    source: Source,
+    scratch: Decompressor,
+    key: Serde,
+}
+
+impl Globals {
+    /// Loads the tables of a plan.
+    pub(super) fn open(cluster: &Cluster, plan: &Plan) -> Result<Self, RunError> {
         let open = |global: &crate::job::plan::Global| {
             let topic = cluster.topic(&global.topic)?;
-            Ok(Self {
+            Ok(GlobalTopic {
                 id: global.id,
-                source: Source::open(cluster, &topic)?,
+                source: Source::open(cluster, &topic, None)?,
                 scratch: Decompressor::for_max_message_bytes(topic.config.max_message_bytes),
                 key: global.key,
             })
         };
-        plan.globals.iter().map(open).collect()
+        let topics = plan.globals.iter().map(open).collect::<Result<Vec<_>, RunError>>()?;
+        let tables = GlobalTables::new(Box::new(MemoryState::new()));
+        let mut globals = Self { tables, topics };
+        let Self { tables, topics } = &mut globals;
+        topics.iter_mut().try_for_each(|topic| topic.load(tables))?;
+        Ok(globals)
     }
 
-    pub(super) fn follow(&mut self) -> Result<bool, RunError> {
-        self.source.follow()
+    /// Takes what has come.
+    pub(super) fn follow(&mut self) -> Result<(), RunError> {
+        let Self { tables, topics } = self;
+        for topic in topics {
+            if topic.source.follow()? {
+                topic.load(tables)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl GlobalTopic {
+    /// Takes what there is up to where the readers stop.
+    fn load(&mut self, tables: &mut GlobalTables) -> Result<(), RunError> {
+        let Self { id, source, scratch, key: serde } = self;
+        let (mut failed, mut text) = (None, Vec::new());
+        let Source { readers, by_time, .. } = source;
+        let _ = by_time.visit(readers, RecordRange::default(), scratch, |located| {
+            let record = &located.record;
+            // A key that can't be decoded is one that nobody looks up.
+            let key = record.key.map(|key| serde.decode(key, &mut text)).transpose();
+            let Ok(key) = key else { return ControlFlow::Continue(()) };
+            let row = Record { key, value: record.value, ..Record::default() };
+            match tables.update(*id, &row) {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 }

@@ -47,8 +47,9 @@ impl JoinWindows {
         timestamp.saturating_add(self.after(side)).saturating_add(self.grace_ms)
     }
 
+    /// How long a record is kept. One of this moment is, also where only the same moment is near.
     fn retention_ms(&self) -> i64 {
-        self.before_ms.saturating_add(self.after_ms).saturating_add(self.grace_ms)
+        self.before_ms.saturating_add(self.after_ms).saturating_add(self.grace_ms).max(1)
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) struct CreateArgs {
     /// How long windows wait for late records [default: 0]
     #[arg(long, value_name = "DURATION", help_heading = "What is made of it", requires = "window", value_parser = milliseconds)]
     grace: Option<i64>,
-    /// change, or final: each window once, when it is closed
+    /// change; final: each window once, when it is closed; every=1m: what changed, so often
     #[arg(long, value_name = "WHEN", help_heading = "What is made of it", default_value = "change", hide_default_value = true, value_parser = parse_emit)]
     emit: EmitArg,
 

@@ -94,12 +94,15 @@ pub(super) fn parse_window(text: &str) -> Result<WindowArg, String> {
     }))
 }
 
-/// Reads `change` or `final`.
+/// Reads `change`, `final` or `every=DURATION`.
 pub(super) fn parse_emit(text: &str) -> Result<EmitArg, String> {
     match text {
         "change" => Ok(EmitArg(Emit::Change)),
         "final" => Ok(EmitArg(Emit::Final)),
-        _ => Err("it is change or final".to_owned()),
+        _ => match text.strip_prefix("every=").map(milliseconds).transpose()? {
+            Some(every) => Ok(EmitArg(Emit::Every(every.unsigned_abs()))),
+            None => Err("it is change, final or every=DURATION".to_owned()),
+        },
     }
 }
 

@@ -82,7 +82,13 @@ pub(super) fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
     let reflected = view.as_ref().map(TableView::reflected).transpose()?.unwrap_or_default();
     let mut behind = Vec::new();
     for input in &plan.inputs {
-        let topic = cluster.topic(&input.topic)?;
+        let topic = match cluster.topic(&input.topic) {
+            Err(Error::NoSuchTopic(_)) => {
+                behind.push((input.topic.clone(), None));
+                continue;
+            }
+            topic => topic?,
+        };
         let mut lag = 0;
         for partition in 0..topic.partitions {
             let (start, end) = cluster.reader(&topic, partition)?.bounds();
@@ -92,7 +98,7 @@ pub(super) fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
             let next = reflected.iter().find(of).map_or(start, |it| it.next.max(start));
             lag += (end - next).max(0);
         }
-        behind.push((input.topic.clone(), lag));
+        behind.push((input.topic.clone(), Some(lag)));
     }
     let mut out = String::new();
     if args.json {
@@ -109,7 +115,11 @@ pub(super) fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
         let state = if view.is_some() { human_bytes(bytes) } else { "never updated".to_owned() };
         out.push_str(&format!("table {name}: {state}\n"));
         for (topic, lag) in behind {
-            out.push_str(&format!("  reads {topic}: {} behind\n", counted(lag, "record")));
+            let lag = lag.map_or_else(
+                || "which is not there any more".to_owned(),
+                |lag| format!("{} behind", counted(lag, "record")),
+            );
+            out.push_str(&format!("  reads {topic}: {lag}\n"));
         }
         for sink in plan.sinks.iter().filter_map(|sink| sink.topic.as_ref()) {
             out.push_str(&format!("  writes {sink}\n"));

@@ -13,6 +13,7 @@ use crate::cli::job::{
 };
 use crate::cli::output::{Formatter, Output};
 use crate::cli::time::parse_duration;
+use crate::job::Emit;
 use crate::job::run::{Named, Options};
 use crate::model::TopicName;
 
@@ -38,7 +39,7 @@ pub(super) struct UpdateArgs {
     /// Of a record that fails: fail, skip or dead-letter=TOPIC
     #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
     on_error: OnErrorArg,
-    /// How often changes come out; 0 for each one [default: 100ms]
+    /// How often changes come out; 0 for each one [default: 100ms, or what --emit every= says]
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     commit_interval: Option<i64>,
     /// Bytes of changes that may wait until then [default: 10m]
@@ -60,16 +61,20 @@ Examples:
 /// Runs `runnel table update`.
 pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
     let idle = args.idle.as_deref().map(parse_duration).transpose().map_err(CommandError::usage)?;
-    let commit_interval = args.commit_interval.unwrap_or(COMMIT_INTERVAL_MS).max(0);
     let cluster = context.open_to_write()?;
     let (kept, definition) = named_table(&cluster, &args.name)?;
+    let interval_ms = match (args.commit_interval, definition.emit) {
+        (Some(interval_ms), _) => interval_ms.unsigned_abs(),
+        (None, Emit::Every(interval_ms)) => interval_ms,
+        (None, Emit::Change | Emit::Final) => COMMIT_INTERVAL_MS,
+    };
     let plan = table_plan(definition)?;
     let options = Options {
         follow: args.follow,
         idle,
         on_error: args.on_error.0.clone(),
         close: args.close,
-        commit_interval: Duration::from_millis(commit_interval.unsigned_abs()),
+        commit_interval: Duration::from_millis(interval_ms),
         cache_bytes: args.cache_max_bytes.unwrap_or(CACHE_BYTES),
     };
     let named = Named { name: &args.name, job: &kept };

@@ -85,12 +85,12 @@ pub(super) fn run(context: &Context, args: &ViewArgs) -> Outcome {
         (_, Some(prefix)) => Keys::StartingWith(prefix.as_bytes()),
         _ => Keys::All,
     };
+    if before.is_some() && cluster.job(name)?.is_some() {
+        return Err(no_past());
+    }
     if let Some(shown) =
         print_if_table(context, &cluster, name, keys, (&args.form, &args.decoding))?
     {
-        if before.is_some() {
-            return Err(CommandError::usage("--at is for topics: a table keeps no past"));
-        }
         return shown;
     }
     let topic = cluster.topic(name)?;
@@ -121,6 +121,11 @@ pub(super) fn run(context: &Context, args: &ViewArgs) -> Outcome {
         Err(_) => ControlFlow::Break(()),
     })?;
     rows.end()
+}
+
+/// Tables that have a name can't be seen as they were.
+pub(in crate::cli::commands) fn no_past() -> CommandError {
+    CommandError::usage("--at is for topics: a table keeps no past")
 }
 
 /// Says what a view of the past can't show.

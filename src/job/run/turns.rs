@@ -1,0 +1,132 @@
+//! Jobs that keep nothing between records, shared by whoever runs them. Each partition is a task, with a transactional id of its own;
+//! a process takes one for a turn, from where the group stands to the end of the partition, if no other has it. So several copies of a
+//! job share the work as it comes, and what a dead one had in hand is taken by the next that looks.
+
+use std::time::{Duration, Instant};
+
+use super::failure::RunError;
+use super::kept::Named;
+use super::sources::{Globals, Sources};
+use super::{Front, Options, Setting, SinceCommit, Summary, wait};
+use crate::cluster::{Cluster, TransactionalOffsets};
+use crate::job::plan::Plan;
+use crate::model::Offset;
+
+/// How often tasks are asked for that others have in hand.
+const LEASE_POLL: Duration = Duration::from_millis(20);
+
+/// A task, as a process sees it that may take it.
+struct Task {
+    partition: i32,
+    /// Readers that stand where it was last seen to be.
+    sources: Sources,
+    /// There is something to do.
+    is_pending: bool,
+}
+
+/// Runs a job until all that there was at first is done, by whomever; or goes on with what comes.
+pub(super) fn run(
+    setting: Setting<'_>,
+    named: Named<'_>,
+    front: &mut dyn Front,
+) -> Result<Summary, RunError> {
+    let Setting { cluster, plan, options, .. } = setting;
+    let _share = cluster.share_job(named.name, named.job)?;
+    let watcher = options.follow.then(|| cluster.watch()).flatten();
+    let mut tasks = tasks(cluster, plan, named)?;
+    let mut globals = Globals::open(cluster, plan)?;
+    let turn_options = Options { follow: false, ..options.clone() };
+    let mut since = SinceCommit::default();
+    let total = tasks.iter().map(|task| task.sources.offsets()).sum::<u64>();
+    let mut last_new = Instant::now();
+    loop {
+        let (mut has_worked, mut is_held) = (false, false);
+        // Another process that begins now begins elsewhere.
+        let first = std::process::id() as usize % tasks.len().max(1);
+        for at in (first..tasks.len()).chain(0..first) {
+            if front.should_stop() {
+                since.summary.is_stopped = true;
+                return Ok(since.summary);
+            }
+            let task = &mut tasks[at];
+            if !task.is_pending {
+                continue;
+            }
+            let Some(_lease) = cluster.lease_task(named.job, task.partition.unsigned_abs())? else {
+                is_held = true;
+                continue;
+            };
+            has_worked = true;
+            globals.follow()?;
+            let turn = Setting { options: &turn_options, task: Some(task.partition), ..setting };
+            since.summary = turn.run(&mut globals, &mut since, Some(total), &mut *front)?;
+            since.left_out.clear();
+            if since.summary.is_stopped {
+                return Ok(since.summary);
+            }
+            task.pass();
+        }
+        if is_held {
+            std::thread::sleep(LEASE_POLL);
+        } else if !options.follow {
+            return Ok(since.summary);
+        }
+        if has_worked {
+            last_new = Instant::now();
+        }
+        if !options.follow {
+            continue;
+        }
+        for task in &mut tasks {
+            task.is_pending |= task.sources.follow()?;
+        }
+        if tasks.iter().any(|task| task.is_pending) {
+            continue;
+        }
+        let idle = options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
+        if idle == Some(Duration::ZERO) {
+            return Ok(since.summary);
+        }
+        wait(watcher.as_ref(), idle);
+    }
+}
+
+/// The tasks of a job: as many as there are partitions of the topic that has the most.
+fn tasks(cluster: &Cluster, plan: &Plan, named: Named<'_>) -> Result<Vec<Task>, RunError> {
+    let group = cluster.transactional_offsets(named.name)?;
+    let mut count = 0;
+    for input in &plan.inputs {
+        count = count.max(cluster.topic(&input.topic)?.partitions);
+    }
+    (0..count).map(|partition| Task::open(cluster, plan, partition, &group)).collect()
+}
+
+impl Task {
+    fn open(
+        cluster: &Cluster,
+        plan: &Plan,
+        partition: i32,
+        group: &TransactionalOffsets,
+    ) -> Result<Self, RunError> {
+        let mut sources = Sources::open(cluster, plan, Some(partition))?;
+        for source in &mut sources.inputs {
+            for reader in &mut source.readers {
+                if let Some(committed) = group.committed(&source.topic, partition) {
+                    reader.seek(Offset(committed.offset));
+                }
+            }
+        }
+        let is_pending = sources.offsets() > 0;
+        Ok(Self { partition, sources, is_pending })
+    }
+
+    /// All that there was when it was last looked at is done.
+    fn pass(&mut self) {
+        for source in &mut self.sources.inputs {
+            for reader in &mut source.readers {
+                reader.seek(reader.stop());
+            }
+        }
+        self.is_pending = false;
+    }
+}

@@ -1,0 +1,117 @@
+//! `kill -9` of processes that run a stream with a name, again and again: each record gives its results once, whoever had it in hand.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::World;
+
+const ROUNDS: usize = 12;
+const RECORDS_EACH_ROUND: usize = 2000;
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// Two copies follow four partitions; one of them is killed in each round, and a new one comes.
+#[test]
+fn copies_share_the_partitions_and_none_is_missed_when_they_die() {
+    let world = World::new();
+    world.topic("in", 4, &[]);
+    world.topic("out", 2, &[]);
+    let copy = || {
+        world
+            .runnel([
+                "stream",
+                "in",
+                "select(. % 3 == 0)",
+                "--to",
+                "out",
+                "--id",
+                "thirds",
+                "-f",
+                "-q",
+            ])
+            .spawn()
+    };
+    let mut dice = Dice(5);
+    let mut copies = [copy(), copy()];
+    for round in 0..ROUNDS {
+        let numbers = round * RECORDS_EACH_ROUND..(round + 1) * RECORDS_EACH_ROUND;
+        let lines: String = numbers.map(|n| format!("k{n}={n}\n")).collect();
+        world.produce(&["in", "-K", "="], lines);
+        thread::sleep(Duration::from_micros(dice.roll(40_000)));
+        let dying = &mut copies[round % 2];
+        dying.signal(Signal::KILL);
+        dying.wait_for_end();
+        *dying = copy();
+    }
+    let rest = ["stream", "in", "select(. % 3 == 0)", "--to", "out", "--id", "thirds", "-q"];
+    world.runnel(rest).run();
+    let mut times = BTreeMap::<usize, usize>::new();
+    for line in world.consume(&["out"]).lines() {
+        *times.entry(line.parse().expect("a number")).or_default() += 1;
+    }
+    let wrong: Vec<_> = (0..ROUNDS * RECORDS_EACH_ROUND)
+        .map(|n| (n, times.get(&n).copied().unwrap_or_default()))
+        .filter(|(n, times)| *times != usize::from(n % 3 == 0))
+        .collect();
+    assert_eq!(wrong, [], "number and how often it came out");
+    drop(copies);
+    world.runnel(["log", "verify"]).run();
+    let lag = ["group", "lag", "thirds", "--max-lag", "0"];
+    world.runnel(lag).run();
+}
+
+/// A join in a window keeps state: what is sent is sent once, though it is killed between any two steps.
+#[test]
+fn what_a_join_sends_is_sent_once() {
+    let world = World::new();
+    world.topic("orders", 2, &[]);
+    world.topic("payments", 2, &[]);
+    let args = [
+        "stream",
+        "orders",
+        "[., $payments]",
+        "--join-stream",
+        "payments",
+        "--within",
+        "1h",
+        "--to",
+        "paid",
+        "--id",
+        "join",
+        "-q",
+        "--commit-interval",
+        "0",
+    ];
+    let mut dice = Dice(9);
+    let mut made = 0;
+    for _ in 0..20 {
+        let numbers = made..made + 300;
+        made += 300;
+        let side = |kind: &str| -> String {
+            numbers.clone().map(|n| format!("k{n}=\"{kind}{n}\"\n")).collect()
+        };
+        world.produce(&["orders", "-K", "="], side("o"));
+        world.produce(&["payments", "-K", "="], side("p"));
+        let mut running = world.runnel(args).spawn();
+        thread::sleep(Duration::from_micros(dice.roll(30_000)));
+        running.signal(Signal::KILL);
+        running.wait_for_end();
+    }
+    world.runnel(args).run();
+    let mut sent: Vec<String> = world.consume(&["paid"]).lines().map(str::to_owned).collect();
+    sent.sort();
+    let mut expected: Vec<_> = (0..made).map(|n| format!("[\"o{n}\",\"p{n}\"]")).collect();
+    expected.sort();
+    assert_eq!(sent, expected);
+}
