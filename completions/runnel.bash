@@ -953,7 +953,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__stream)
-            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --close --commit-interval --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --close --commit-interval --guarantee --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1009,6 +1009,10 @@ _runnel() {
                     ;;
                 --commit-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --guarantee)
+                    COMPREPLY=($(compgen -W "exactly-once at-least-once" -- "${cur}"))
                     return 0
                     ;;
                 --drop)
@@ -1101,7 +1105,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__table__subcmd__create)
-            opts="-d -q -v -h --from --latest --if-not-exists --ts-from --join --on --left --outer --where --value --by --agg --window --grace --emit --to --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-d -q -v -h --from --latest --if-not-exists --ts-from --join --on --left --outer --where --value --by --agg --window --grace --emit --global --commit-interval --cache-max-bytes --to --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1148,6 +1152,14 @@ _runnel() {
                     return 0
                     ;;
                 --emit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --commit-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-max-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1261,7 +1273,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__table__subcmd__show)
-            opts="-J -d -q -v -h --prefix --window --json --csv --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -J -d -q -v -h --prefix --window --follow --json --csv --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

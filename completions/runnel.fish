@@ -212,6 +212,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand stream" -l within -d 'How 
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l grace -d 'How much later records may come [default: 0]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l id -d 'A name, under which it goes on where it stood, and sends each result exactly once' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l commit-interval -d 'With --id: how often results are kept and sent [default: 100ms]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l guarantee -d 'exactly-once, with --id; or at-least-once, which is what there is without' -r -f -a "exactly-once\t''
+at-least-once\t''"
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l drop -d 'Forget the stream of this name, and how far it came' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l idle -d 'With -f: stop when nothing has come for this long' -r
@@ -278,6 +280,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l window -d 'tumbling=5m, hopping=5m/1m, sliding=5m or session=30s' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l grace -d 'How long windows wait for late records [default: 0]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l emit -d 'change; final: each window once, when it is closed; every=1m: what changed, so often' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: 10m]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l to -d 'The topic that changes go to, made if it is not there' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l key-serde -d 'What keys hold, read and written: one serde, or IN:OUT; windowed: Kafka\'s bytes of windows' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l value-serde -d 'What values hold, read and written: one serde, or IN:OUT' -r
@@ -289,14 +293,15 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l if-not-exists -d 'It is no error if the same table is there already'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l left -d 'Keep what has no match there'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l outer -d 'Of two tables: keep the rows of both that have no match'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l global -d 'The table is of all partitions, which is always so'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l trust-dir -d 'Use the directory though others own it or may write there'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l idle -d 'With -f: stop when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms, or what --emit every= says]' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: 10m]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: what the table says]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: what the table says]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -316,6 +321,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s f -l follow -d 'A live view, in a terminal: q ends it'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s J -l json -d 'One JSON object a line: key, value, ts'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l csv -d 'CSV with a header line'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l trust-dir -d 'Use the directory though others own it or may write there'

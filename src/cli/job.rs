@@ -10,7 +10,7 @@ use crate::cli::output::{Formatter, OutputRecord};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::signals::Signals;
 use crate::cli::sink::{Sink, SinkError};
-use crate::cli::terminal::counted;
+use crate::cli::terminal::{counted, with_separators};
 use crate::cli::time::parse_duration;
 use crate::cluster::{Cluster, Error, JobLease, Wait};
 use crate::filter::Stack;
@@ -20,6 +20,7 @@ use crate::job::run::{
 };
 use crate::model::{TopicName, TopicPartition};
 use crate::serde::Serde;
+use crate::stream;
 
 /// How often changes come out and are kept, unless told otherwise. Source: Kafka Streams' default with exactly-once.
 pub(super) const COMMIT_INTERVAL_MS: u64 = 100;
@@ -177,7 +178,6 @@ pub(super) fn lease(
 /// Says what was done, where somebody wants to know or should.
 fn tell(context: &Context, summary: &Summary) {
     let Summary { records_in, records_out, dropped, late, failed, missed, .. } = *summary;
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     if missed > 0 {
         let partitions = counted(count(missed as u64), "partition");
         context.warn(&format!("records of {partitions} were deleted before they were taken in"));
@@ -187,12 +187,50 @@ fn tell(context: &Context, summary: &Summary) {
     }
     let records = |number: u64| counted(count(number), "record");
     let mut text = format!("{} in, {} out", records(records_in), records(records_out));
-    for (count, what) in [(dropped, "dropped"), (late, "late"), (failed, "failed")] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
+    for (number, what) in [(dropped, "dropped"), (late, "late"), (failed, "failed")] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", with_separators(count(number))));
         }
     }
     context.inform("summary", &text);
+}
+
+/// Results go to topics: their names are no table's and no stream's.
+pub(super) fn check_outputs(
+    cluster: &Cluster,
+    name: &TopicName,
+    plan: &Plan,
+) -> Result<(), CommandError> {
+    for topic in plan.sinks.iter().filter_map(|sink| sink.topic.as_ref()) {
+        if topic == name || cluster.job(topic)?.is_some() {
+            return Err(CommandError::usage(format!("results cannot go to {topic}"))
+                .hint("a table or stream has that name; topics have names of their own"));
+        }
+    }
+    Ok(())
+}
+
+/// A name that is wanted for a table or stream, and is a topic's.
+pub(super) fn taken_name(error: Error) -> CommandError {
+    match error {
+        Error::TopicExists(name) => CommandError::failed(format!("{name} is a topic"))
+            .hint("topics, tables and streams have names of their own"),
+        error => error.into(),
+    }
+}
+
+/// What fails can't go where it came from: it would fail again.
+pub(super) fn check_on_error(on_error: &OnError, plan: &Plan) -> Result<(), CommandError> {
+    match on_error {
+        OnError::DeadLetter(topic) if plan.inputs.iter().any(|input| input.topic == *topic) => {
+            Err(CommandError::usage(format!("dead-letter={topic}: that is one of the inputs")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// `OnError`, as clap keeps it.
@@ -266,9 +304,12 @@ impl From<RunError> for CommandError {
             | RunError::CutInput(_)
             | RunError::Notes(_)
             | RunError::Outbox
-            | RunError::State(_)
-            | RunError::Stream(_)) => Self::failed(&error)
-                .hint("`runnel table update NAME --rebuild` makes what is kept of a table anew, `runnel stream --drop NAME` forgets a stream"),
+            | RunError::Damaged(_)
+            | RunError::Stream(stream::Error::Corrupt { .. } | stream::Error::Format { .. })) => {
+                Self::failed(&error).hint(
+"`runnel table update NAME --rebuild` makes what is kept of a table anew, `runnel stream --drop NAME` forgets a stream",
+                )
+            }
             error => Self::failed(&error),
         }
     }

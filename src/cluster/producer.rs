@@ -281,7 +281,7 @@ impl Producer<'_> {
     /// [`Acks`] say that nobody waits for that. A transaction is committed.
     ///
     /// # Errors
-    /// As [`Broker::append`], [`Broker::sync`] and [`TransactionalId::commit`] say.
+    /// As [`Broker::append`], [`Broker::sync`] and `TransactionalId::commit` say.
     pub fn finish(&mut self) -> Result<()> {
         self.flush()?;
         if let Some(transaction) = &self.transaction {
@@ -298,7 +298,7 @@ impl Producer<'_> {
     /// Has nothing stored of what was sent within the transaction.
     ///
     /// # Errors
-    /// As [`TransactionalId::abort`] says.
+    /// As `TransactionalId::abort` says.
     pub fn abort(&mut self) -> Result<()> {
         self.transaction.as_ref().map_or(Ok(()), Transaction::abort)
     }

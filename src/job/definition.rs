@@ -131,8 +131,6 @@ pub enum Source {
 pub struct TableDefinition {
     /// Where it comes from.
     pub from: Source,
-    /// Whether one task reads all partitions.
-    pub global: bool,
     /// Timestamps of the records that are read, in milliseconds.
     pub timestamp: Option<String>,
     /// The table beside it.

@@ -14,9 +14,11 @@ use std::ops::{Bound, ControlFlow};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use heed::types::Bytes;
 use heed::{Env, EnvFlags, EnvOpenOptions, RoTxn, RwTxn, WithoutTls};
+use rustix::io::Errno;
 
 use super::{Error, Result};
 
@@ -28,10 +30,12 @@ const MAP_BYTES_MIN: usize = 1 << 28;
 /// Bytes of the longest key.
 pub const DATABASE_KEY_BYTES_MAX: usize = 511;
 
-/// LMDB's name for its file, and where in it the header has its magic number.
+/// LMDB's name for its file.
 const FILE: &str = "data.mdb";
-const MAGIC_POSITION: u64 = 16;
-const MAGIC: u32 = 0xBEEF_C0DE;
+
+/// Looks at a file that is shorter than it says, before it is taken for damaged.
+const LOOKS_MAX: usize = 20;
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 type Map = heed::Database<Bytes, Bytes>;
 
@@ -61,8 +65,9 @@ impl Database {
     /// # Errors
     /// As the system and LMDB say.
     pub fn open_to_read(directory: &Path) -> Result<Option<Self>> {
-        match directory.join(FILE).try_exists() {
-            Ok(false) => Ok(None),
+        match std::fs::metadata(directory.join(FILE)) {
+            Ok(file) if file.len() == 0 => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             _ => Self::open_with(directory, EnvFlags::READ_ONLY).map(Some),
         }
     }
@@ -105,6 +110,16 @@ impl Database {
             map
         };
         Ok(Self { env: Arc::new(env), map, path })
+    }
+
+    /// Makes the file as long as the last of its pages needs: one that LMDB takes and gives back in one transaction it does not
+    /// write. So a file that is shorter was cut, and is not mapped: to read behind its end is a fatal signal.
+    fn lengthen(&self) -> io::Result<()> {
+        let file = File::options().read(true).write(true).open(self.env.path().join(FILE))?;
+        match bytes_needed(&file) {
+            Some(bytes) if file.metadata()?.len() < bytes => file.set_len(bytes),
+            _ => Ok(()),
+        }
     }
 
     /// Begins to write. Waits for a write transaction of another process.
@@ -194,7 +209,8 @@ impl WriteTransaction {
     /// As LMDB says; then nothing was changed.
     pub fn commit(self) -> Result<()> {
         let Self { txn, database } = self;
-        txn.commit().map_err(|error| failed("write", &database.path, error))
+        txn.commit().map_err(|error| failed("write", &database.path, error))?;
+        database.lengthen().map_err(|source| Error::new("write", &database.path, source))
     }
 }
 
@@ -268,16 +284,57 @@ fn check(file: &Path) -> io::Result<()> {
     if metadata.len() == 0 {
         return Ok(());
     }
-    let mut magic = [0; 4];
-    let read = File::open(file)?.read_exact_at(&mut magic, MAGIC_POSITION);
-    match read {
-        Ok(()) if u32::from_ne_bytes(magic) == MAGIC => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "not a file of LMDB")),
+    let damaged = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+    let open = File::open(file)?;
+    for _ in 0..LOOKS_MAX {
+        let bytes = bytes_needed(&open).ok_or_else(|| damaged("not a file of LMDB"))?;
+        if open.metadata()?.len() >= bytes {
+            return Ok(());
+        }
+        // Who writes it makes it longer just now.
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+    Err(damaged("it is cut short"))
+}
+
+/// How long a file must be for all of its pages to be in it; `None` where it is none of LMDB.
+fn bytes_needed(file: &File) -> Option<u64> {
+    let first = Meta::read(file, 0)?;
+    let second = Meta::read(file, u64::from(first.page_bytes))?;
+    let last = if first.number >= second.number { first } else { second };
+    last.last_page.checked_add(1)?.checked_mul(u64::from(first.page_bytes))
+}
+
+/// One of the two pages of which the later tells what the file holds.
+#[derive(Clone, Copy)]
+struct Meta {
+    page_bytes: u32,
+    last_page: u64,
+    /// That of the transaction that wrote it.
+    number: u64,
+}
+
+impl Meta {
+    /// Source: `MDB_meta` of LMDB 0.9, behind the header of a page.
+    fn read(file: &File, position: u64) -> Option<Self> {
+        const HEADER_BYTES: u64 = 16;
+        const MAGIC: u32 = 0xbeef_c0de;
+        let mut bytes = [0; 136];
+        file.read_exact_at(&mut bytes, position.checked_add(HEADER_BYTES)?).ok()?;
+        let u32_at = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+        let u64_at = |at: usize| Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+        let page_bytes = u32_at(24)?;
+        let is_meta = u32_at(0)? == MAGIC && (512..=65_536).contains(&page_bytes);
+        is_meta.then_some(Self { page_bytes, last_page: u64_at(120)?, number: u64_at(128)? })
     }
 }
 
 fn failed(action: &'static str, path: &str, error: heed::Error) -> Error {
     let source = match error {
+        // LMDB says so of a write that was cut short.
+        heed::Error::Io(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+            io::Error::other(format!("{error}; perhaps the disk is full"))
+        }
         heed::Error::Io(error) => error,
         error => io::Error::other(error),
     };
@@ -287,6 +344,33 @@ fn failed(action: &'static str, path: &str, error: heed::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_cut_short_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let database = Database::open(directory.path()).expect("opens");
+        let mut txn = database.write().expect("writes");
+        for number in 0..5000_u32 {
+            txn.put(&number.to_be_bytes(), &[7; 40]).expect("is put");
+        }
+        txn.commit().expect("is committed");
+        drop(database);
+        let path = directory.path().join(FILE);
+        let length = std::fs::metadata(&path).expect("is there").len();
+        let file = File::options().write(true).open(&path).expect("opens");
+        for cut in [length - 1, length / 2, 8192, 5000, 100] {
+            file.set_len(cut).expect("is cut");
+            for opened in [
+                Database::open(directory.path()).map(Some),
+                Database::open_to_read(directory.path()),
+            ] {
+                assert!(opened.is_err_and(|error| error.is_malformed()), "cut to {cut}");
+            }
+        }
+        file.set_len(0).expect("is cut");
+        assert!(Database::open_to_read(directory.path()).is_ok_and(|none| none.is_none()));
+        assert!(Database::open(directory.path()).is_ok(), "an empty one is a new one");
+    }
 
     fn rows(map: &ReadTransaction) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut rows = Vec::new();

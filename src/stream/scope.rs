@@ -114,8 +114,9 @@ impl Scope<'_> {
 
     /// Puts a record out of the topology.
     pub(super) fn put_out(&mut self, sink: SinkId, record: &Record<'_>) -> Result<()> {
-        self.task.touched = true;
-        self.output.record(sink, record)
+        let put = self.output.record(sink, record);
+        self.task.touched |= put.is_ok();
+        put
     }
 
     pub(super) fn clock(&mut self) -> &mut Clock {

@@ -264,6 +264,24 @@ fn a_follower_goes_on_and_stops_when_told() {
     world.runnel(["stream", "login", ".app", "-f", "--idle", "50ms"]).stdout("1\n2\n3\n4\n").run();
 }
 
+/// A topic gets more partitions while a stream follows it.
+#[test]
+fn partitions_that_come_later_are_read() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.produce(&["in"], "1\n");
+    let streams = [&[][..], &["--id", "named"][..]].map(|more| {
+        let mut running = world.runnel([&["stream", "in", "-f"], more].concat()).spawn();
+        assert_eq!(running.line(), "1");
+        running
+    });
+    world.runnel(["topic", "alter", "in", "--partitions", "2", "-q"]).run();
+    world.produce(&["in", "-p", "1"], "2\n");
+    for mut running in streams {
+        assert_eq!(running.line(), "2");
+    }
+}
+
 #[test]
 fn a_stream_with_a_name_goes_on_where_it_stood() {
     let world = attempts();
@@ -287,6 +305,10 @@ fn a_stream_with_a_name_goes_on_where_it_stood() {
     world.runnel(args).fails(1).says("login-0 offset 5");
     world.runnel([&args[..], &["--on-error", "skip"]].concat()).status(4).run();
     assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n4\n5\n");
+    let own = ["stream", "login", "--id", "new", "--to", "new"];
+    world.runnel(own).fails(2).says("results cannot go to new").has_hint();
+    world.runnel(["stream", "login", "--id", "login"]).fails(1).says("login is a topic").has_hint();
+    world.runnel(["stream", "login", "--guarantee", "exactly-once"]).fails(2).says("needs --id");
     world.runnel(["stream", "--drop", "apps-seen"]).stderr("").run();
     world.runnel(["stream", "--drop", "apps-seen"]).fails(1).says("no stream named apps-seen");
     world.runnel([&other[..], &["--on-error", "skip"]].concat()).status(4).run();
@@ -338,6 +360,28 @@ fn values_go_through_a_command() {
     world.runnel(args).stdout("ann\n").status(1).run().says("the command ended (exit status: 7)");
     let skip = [&args[..], &["--on-error", "skip"]].concat();
     world.runnel(skip).stdout("ann\nann\n").status(4).run();
+}
+
+/// Each of many records fails, and each time what was done before it is kept: it does not begin again and again.
+#[test]
+fn results_that_a_topic_refuses_are_left_out_one_by_one() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.topic("small", 1, &["max.message.bytes=100"]);
+    let long = "x".repeat(200);
+    let lines: String = (0..400).map(|n| format!("{n}\n\"{long}\"\n")).collect();
+    world.produce(&["in"], lines);
+    for (id, program) in [("once", "."), ("twice", "., .")] {
+        let args = ["stream", "in", program, "--to", "small", "--id", id, "--on-error", "skip"];
+        let said = world.runnel(args).status(4).run();
+        let count = if id == "once" { "400" } else { "800" };
+        said.says(&format!("summary: 800 records in, {count} records out, 400 failed"));
+        said.says("390 more records failed");
+    }
+    let mixed = ["stream", "in", "1, .", "--to", "small", "--id", "mixed", "--on-error", "skip"];
+    let said = world.runnel(mixed).status(4).run();
+    said.says("summary: 800 records in, 800 records out, 400 failed");
+    assert_eq!(world.consume(&["small"]).lines().count(), 400 + 800 + 800);
 }
 
 /// A command that hangs does not keep a signal from stopping the run, and the value in hand is taken up by the next one.

@@ -258,6 +258,23 @@ fn records_that_fail_leave_nothing_half_done() {
     assert_eq!(dead.lines().count(), 2, "{dead}");
     update(&world, &["t"]);
     assert_eq!(world.consume(&["dead"]).lines().count(), 2);
+    let same = ["table", "update", "t", "--on-error", "dead-letter=orders"];
+    world.runnel(same).fails(2).says("one of the inputs");
+}
+
+/// What fails behind a table fails when the table's changes come out: the record is found all the same.
+#[test]
+fn records_that_fail_behind_a_table_are_found() {
+    let world = orders();
+    create(&world, &["latest", "--from", "orders", "--latest"]);
+    create(&world, &["big", "--from", "latest", "--where", "(.price | length) > 0", "--to", "out"]);
+    world.produce(&["orders", "-K", "="], "x={\"price\":true}\ny={\"price\":\"12\"}\n");
+    let said = world.runnel(["table", "update", "big"]).fails(1);
+    said.says("cannot process orders-").says("--where");
+    let skip = ["table", "update", "big", "--on-error", "skip"];
+    world.runnel(skip).status(4).run().says("1 failed");
+    assert!(rows(&world, "big").contains(&"y {\"price\":\"12\"}".to_owned()));
+    update(&world, &["big"]);
 }
 
 #[test]
@@ -272,7 +289,8 @@ fn names_are_of_one_thing() {
     world.runnel(["topic", "create", "t"]).fails(1).says("t is there already");
     world.runnel(["produce", "t"]).stdin("x\n").fails(1).says("t is there already");
     let taken = ["table", "create", "orders", "--from", "orders", "--agg", "count"];
-    world.runnel(taken).fails(1).says("topic orders exists already");
+    world.runnel(taken).fails(1).says("orders is a topic").has_hint();
+    world.runnel([&args[..], &["--to", "t"]].concat()).fails(2).says("results cannot go to t");
     world.runnel(["table", "list"]).stdout("t\n").run();
     world.runnel(["table", "show", "t"]).stdout("").run().says("never updated");
     world.runnel(["table", "describe", "t"]).run().says("");
@@ -281,6 +299,10 @@ fn names_are_of_one_thing() {
     update(&world, &["t"]);
     world.runnel(["get", "t", "1"]).stdout("1\n").run();
     world.runnel(["table", "t", "1", "-J"]).run().says("");
+    for args in [&["get", "t", "1"][..], &["table", "t"], &["table", "t", "1"]] {
+        world.runnel([args, &["--at", "now"]].concat()).fails(2).says("keeps no past");
+    }
+    world.runnel(["table", "show", "t", "--nonsense"]).fails(2);
     world.runnel(["table", "drop", "t", "--yes"]).stderr("").run();
     world.runnel(["get", "t", "1"]).fails(1);
     let left = std::fs::read_dir(world.dir().join("state/jobs")).expect("is listed").count();
@@ -307,8 +329,50 @@ fn mistakes_are_found_before_anything_is_made() {
     fails(&["--agg", "reduce(0; 1)", "--window", "session=1s"], 2, "cannot be made one");
     fails(&["--latest", "--window", "tumbling=1s"], 2, "windows are for streams");
     fails(&["--latest", "--by", ".x"], 2, "need an aggregate");
+    fails(&["--agg", "=count"], 2, "it is count");
+    fails(&["--agg", "count", "--key-serde", "windowed"], 2, "with a --window");
+    fails(&["--agg", "count", "--window", "session=9999999999d"], 2, "too long");
+    fails(&["--latest", "--join", "orders="], 2, "no alias");
     fails(&["--latest", "--join", "nothing"], 1, "no topic named nothing");
     fails(&["--latest", "--join", "orders=key"], 2, "$key would be two things");
     fails(&["--latest", "--join", "orders", "--on", ".x", "--outer"], 2, "inner or left");
     world.runnel(["table", "list"]).stdout("").run();
+}
+
+/// In a terminal of twelve lines.
+const IN_A_TERMINAL: [&str; 7] = [
+    "python3",
+    "-c",
+    "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
+    "sh",
+    "-c",
+    "stty rows 12 cols 60; exec \"$@\"",
+    "sh",
+];
+
+#[test]
+fn a_live_view_shows_what_changes() {
+    let world = orders();
+    made(&world, "t", &["--from", "orders", "--by", ".item", "--agg", "count"]);
+    world.runnel(["table", "show", "t", "-f"]).fails(2).says("for a terminal").has_hint();
+    world.runnel(["table", "show", "t", "-f", "-J"]).fails(2);
+    let mut live = world.runnel(["table", "show", "t", "-f"]).under(IN_A_TERMINAL).spawn();
+    while !live.line().contains("VALUE") {}
+    let lines: String = (0..30).map(|n| format!("{{\"item\":\"item {n:02}\"}}\n")).collect();
+    world.produce(&["orders"], lines);
+    update(&world, &["t"]);
+    let mut line = live.line();
+    while !line.contains("item 01") {
+        line = live.line();
+    }
+    assert!(!line.contains("item 2"), "{line}");
+    // A page further.
+    live.feed(b" ");
+    while !live.line().contains("item 12") {}
+    live.feed(b"q");
+    let said = live.wait();
+    assert_eq!(said.status, 0, "{said}");
+    let text = said.text();
+    let end = &text[text.len() - 20..];
+    assert!(end.contains("\x1b[?1049l") && end.contains("\x1b[?25h"), "{end:?}");
 }

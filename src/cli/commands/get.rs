@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Outcome;
-use super::table::{Decoding, RowForm, Rows, find_in_table, no_past, parse_at};
+use super::table::{Decoding, RowForm, Rows, find_in_table, no_past, parse_at, tell_what_is_gone};
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::sink::print;
@@ -19,7 +19,7 @@ pub(in crate::cli) struct GetArgs {
     #[arg(value_name = "TOPIC|TABLE", value_parser = TopicName::new)]
     topic: TopicName,
     /// The key
-    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    #[arg(value_name = "KEY", allow_negative_numbers = true)]
     key: String,
     /// As it was then: of records with a timestamp up to this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -50,7 +50,13 @@ pub(super) fn run(context: &Context, args: &GetArgs) -> Outcome {
     let found = match cluster.job(&args.topic)? {
         Some(_) if before.is_some() => return Err(no_past()),
         Some(_) => find_in_table(&cluster, &args.topic, &key)?,
-        None => view::find(&cluster, &cluster.topic(&args.topic)?, &key, before)?,
+        None => {
+            let topic = cluster.topic(&args.topic)?;
+            if before.is_some() {
+                tell_what_is_gone(context, &cluster, &topic)?;
+            }
+            view::find(&cluster, &topic, &key, before)?
+        }
     };
     let Some((value, timestamp)) = found else { return Ok(Status::Unmet) };
     if !args.form.is_table() {

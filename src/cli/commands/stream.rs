@@ -5,7 +5,7 @@ mod joins;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Outcome;
 use super::table::definition_of;
@@ -67,6 +67,9 @@ pub(in crate::cli) struct StreamArgs {
     /// With --id: how often results are kept and sent [default: 100ms]
     #[arg(long, value_name = "DURATION", help_heading = "Running", requires = "id", value_parser = milliseconds)]
     commit_interval: Option<i64>,
+    /// exactly-once, with --id; or at-least-once, which is what there is without
+    #[arg(long, value_name = "WHICH", help_heading = "Running")]
+    guarantee: Option<Guarantee>,
     /// Forget the stream of this name, and how far it came
     #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new, conflicts_with_all = ["words", "id"])]
     drop: Option<TopicName>,
@@ -102,6 +105,13 @@ pub(in crate::cli) struct StreamArgs {
     value_serde: (Serde, Serde),
 }
 
+/// How often a result may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Guarantee {
+    ExactlyOnce,
+    AtLeastOnce,
+}
+
 const AFTER_HELP: &str = "\
 Programs are jq: the value is `.`, or a string where it is no JSON; $key $topic $partition $offset $ts $headers are there too. `empty`
 drops a record, several outputs make several. A topic or table that is joined is $ALIAS, null where it has nothing.
@@ -133,9 +143,14 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     if let Some(name) = &args.drop {
         return forget(context, name);
     }
+    if args.guarantee == Some(Guarantee::ExactlyOnce) && args.id.is_none() {
+        return Err(CommandError::usage("--guarantee exactly-once needs --id NAME")
+            .hint("under a name a stream knows what it has sent"));
+    }
     let reading = context.open_to_read()?;
     let definition = Definition::Stream(definition(reading.as_ref(), args)?);
     let plan = plan(&definition)?;
+    job::check_on_error(&args.on_error.0, &plan)?;
     let idle = args.idle.as_deref().map(parse_duration).transpose();
     let commit_interval = args.commit_interval.map_or(COMMIT_INTERVAL_MS, i64::unsigned_abs);
     let options = Options {
@@ -151,6 +166,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     if let Some(name) = &args.id {
         drop(reading);
         let cluster = context.open_to_write()?;
+        job::check_outputs(&cluster, name, &plan)?;
         let kept = job_of(&cluster, name, &definition)?;
         let named = Named { name, job: &kept };
         let lease = plan.has_state.then(|| job::lease(context, &cluster, named)).transpose()?;
@@ -201,15 +217,19 @@ fn job_of(
             Err(Error::JobExists(_)) => {
                 cluster.job(name)?.ok_or_else(|| Error::NoSuchJob(name.clone()))?
             }
-            job => job?,
+            job => job.map_err(job::taken_name)?,
         },
     };
     if job.definition == stored {
         return Ok(job);
     }
+    if job.definition.get("stream").is_none() {
+        return Err(CommandError::usage(format!("{name} is a table"))
+            .hint("streams and tables have names of their own"));
+    }
     let differing = |kept: &serde_json::Value, now: &serde_json::Value| {
         let (Some(kept), Some(now)) = (kept.get("stream"), now.get("stream")) else {
-            return "it is a table".to_owned();
+            return String::new();
         };
         let members = now.as_object().into_iter().flatten();
         let names = members.filter(|(name, value)| kept.get(*name) != Some(value));

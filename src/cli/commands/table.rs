@@ -3,6 +3,7 @@
 
 mod create;
 mod grammar;
+mod live;
 mod manage;
 mod rows;
 mod show;
@@ -22,7 +23,7 @@ pub(super) use create::table_source;
 pub(super) use rows::{RowForm, Rows};
 pub(super) use show::find_in_table;
 use view::ViewArgs;
-pub(super) use view::{Decoding, no_past, parse_at};
+pub(super) use view::{Decoding, no_past, parse_at, tell_what_is_gone};
 
 /// Flags of `runnel table`.
 #[derive(Debug, Args)]

@@ -57,6 +57,9 @@ pub enum RunError {
     /// The state of a job can't be opened or written.
     #[error(transparent)]
     State(storage::Error),
+    /// The state of a job is no state.
+    #[error(transparent)]
+    Damaged(storage::Error),
     /// The state of a job has no offsets that make sense.
     #[error("the state of {0} says nothing of how far it is")]
     Notes(TopicName),

@@ -40,7 +40,7 @@ struct Texts {
 impl Run<'_> {
     /// Takes all records up to where the readers stop.
     pub(super) fn feed(&mut self, sources: &mut Sources) -> Result<(), RunError> {
-        let Sources { inputs, scratch, total } = sources;
+        let Sources { inputs, scratch, total, .. } = sources;
         let mut texts = Texts::default();
         match &mut inputs[..] {
             [source] if source.readers.len() == 1 || !self.plan.has_state => {
@@ -208,15 +208,18 @@ impl Run<'_> {
         total: u64,
         texts: &mut Texts,
     ) -> Result<(), RunError> {
-        self.summary.records_in += 1;
         if self.looks.is_due() {
             self.look(total)?;
         }
+        self.summary.records_in += 1;
         if !self.since.left_out.is_empty()
             && let Some(failed) =
                 self.since.left_out.get(&(input.place, stored.partition, stored.offset))
         {
             let why = failed.why.clone();
+            // The next one that fails is not to lead back to here.
+            self.commit_due = Instant::now();
+            self.looks.look_soon();
             return self.leave_out(input, stored, &why);
         }
         let record = match decoded(input, stored, texts) {

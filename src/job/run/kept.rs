@@ -177,7 +177,9 @@ impl Kept {
         named: Named<'_>,
         sources: &mut Sources,
     ) -> Result<Opened, RunError> {
-        let state = TaskState::open(&state_directory(cluster, named)?).map_err(RunError::State)?;
+        let state = TaskState::open(&state_directory(cluster, named)?).map_err(|error| {
+            if error.is_malformed() { RunError::Damaged(error) } else { RunError::State(error) }
+        })?;
         let noted = |name| state.noted(name).map_err(RunError::State);
         let unreadable = || RunError::Notes(named.name.clone());
         let taken = noted(OFFSETS)?.map(|note| read_offsets(note).ok_or_else(unreadable));
@@ -212,13 +214,17 @@ impl Kept {
     /// A record was taken in.
     #[inline]
     pub(super) fn take(&mut self, input: usize, partition: i32, offset: i64) {
-        let KeptInput { readers, next, .. } = &mut self.inputs[input];
-        let first = readers.first().map_or(0, |reader| reader.partition().partition);
-        if let Some(next) = usize::try_from(partition - first).ok().and_then(|at| next.get_mut(at))
-        {
-            *next = Offset(offset).next();
+        let input = &mut self.inputs[input];
+        if let Some(at) = input.place_of(partition) {
+            input.next[at] = Offset(offset).next();
             self.has_moved = true;
         }
+    }
+
+    /// Whether a record was taken in.
+    pub(super) fn has_taken(&self, input: usize, partition: i32, offset: i64) -> bool {
+        let input = &self.inputs[input];
+        input.place_of(partition).is_some_and(|at| Offset(offset) < input.next[at])
     }
 
     /// Commits what was taken in, with its results, as the head of this file says.
@@ -294,8 +300,12 @@ impl Kept {
         }
     }
 
-    /// Tells the group how far the job is, where no transaction has: for who asks how far it is behind.
-    pub(super) fn tell_group(&mut self, now_ms: i64) -> Result<(), RunError> {
+    /// Forgets what was sent; and tells the group how far the job is, where no transaction has: for who asks how far it is behind.
+    pub(super) fn end(&mut self, state: &mut dyn State, now_ms: i64) -> Result<(), RunError> {
+        if let Some(KeptResults { are_there: are_there @ true, .. }) = &mut self.results {
+            state.commit(&[(OUTBOX, &[])])?;
+            *are_there = false;
+        }
         if self.transaction.is_none() && self.results.is_some() {
             let progress: Vec<_> = progress(&self.inputs).collect();
             self.group.commit_alone(&progress, now_ms)?;
@@ -307,7 +317,17 @@ impl Kept {
     pub(super) fn follow(&mut self, sources: &Sources) {
         for (input, source) in self.inputs.iter_mut().zip(&sources.inputs) {
             input.readers.clone_from(&source.readers);
+            let new = input.readers[input.next.len()..].iter().map(PartitionReader::position);
+            input.next.extend(new);
         }
+    }
+}
+
+impl KeptInput {
+    /// The place of a partition among those that are read.
+    fn place_of(&self, partition: i32) -> Option<usize> {
+        let first = self.readers.first()?.partition().partition;
+        usize::try_from(partition - first).ok().filter(|at| *at < self.next.len())
     }
 }
 

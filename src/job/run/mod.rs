@@ -4,8 +4,8 @@
 //! before streams; a single one is taken partition by partition where nothing is kept between records, else by time too.
 //!
 //! A job without a name has its state in memory: a run begins at the beginning, closes its windows at its end, and sends what
-//! it sends at least once; all of it is on disk when it returns. A job with a name goes on where it stood ([`kept`]); one that keeps
-//! nothing between records is as many tasks as its topics have partitions, which several processes share ([`turns`]).
+//! it sends at least once; all of it is on disk when it returns. A job with a name goes on where it stood (`kept`); one that keeps
+//! nothing between records is as many tasks as its topics have partitions, which several processes share (`turns`).
 
 mod failure;
 mod feed;
@@ -52,7 +52,7 @@ const COMMIT_INTERVAL_MIN: Duration = Duration::from_millis(100);
 pub struct Options {
     /// Whether to go on with what comes, or to stop at the end as it is now.
     pub follow: bool,
-    /// Whether a follower stops when nothing has come for so long.
+    /// Whether a follower stops, its windows closed, when nothing has come for so long.
     pub idle: Option<Duration>,
     /// What becomes of records that fail.
     pub on_error: OnError,
@@ -159,6 +159,8 @@ struct Setting<'a> {
 struct SinceCommit {
     /// The summary as it was then.
     summary: Summary,
+    /// Each change comes out at once, since one failed that had waited for others.
+    is_immediate: bool,
     /// Records that failed since, by the place of their input, partition and offset.
     left_out: BTreeMap<(usize, i32, i64), LeftOut>,
 }
@@ -179,6 +181,9 @@ impl Setting<'_> {
                     if self.options.on_error == OnError::Fail =>
                 {
                     return Err(RunError::Record { at, offset, why });
+                }
+                Err(RunError::HeldBack { .. }) if self.named.is_some() && !since.is_immediate => {
+                    since.is_immediate = true;
                 }
                 // The state too: that record is still to be taken.
                 Err(RunError::Interrupted) => {
@@ -218,9 +223,11 @@ impl Setting<'_> {
         let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
         let has_outbox = transaction.is_some() && plan.has_state;
         let output = Results::new(cluster, plan, &options.on_error, transaction, has_outbox)?;
-        let is_immediate = options.commit_interval.is_zero() || kept.is_none();
+        let is_immediate =
+            options.commit_interval.is_zero() || kept.is_none() || since.is_immediate;
         let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
         let mut run = Run {
+            cluster,
             plan,
             options,
             globals,
@@ -246,6 +253,7 @@ impl Setting<'_> {
 
 /// A run.
 struct Run<'r> {
+    cluster: &'r Cluster,
     plan: &'r Plan,
     options: &'r Options,
     task: Task,
@@ -284,7 +292,7 @@ impl Run<'_> {
             self.feed(sources)?;
             self.put_out(false)?;
             self.output.is_discarding = false;
-            sources.follow()?;
+            sources.follow(self.cluster)?;
         }
         if !self.is_stopped {
             self.feed(sources)?;
@@ -302,7 +310,7 @@ impl Run<'_> {
         let mut last_new = Instant::now();
         while !self.is_stopped {
             self.globals.follow()?;
-            if sources.follow()? {
+            if sources.follow(self.cluster)? {
                 if let Some(kept) = &mut self.kept {
                     kept.follow(sources);
                 }
@@ -314,7 +322,7 @@ impl Run<'_> {
             }
             let idle = self.options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
             if idle == Some(Duration::ZERO) {
-                return self.put_out(self.options.close || self.kept.is_none());
+                return self.put_out(true);
             }
             wait(watcher, idle);
             self.is_stopped |= self.front.should_stop();
@@ -343,9 +351,12 @@ impl Run<'_> {
         let Some(kept) = &mut self.kept else { return Ok(self.output.flush()?) };
         self.now_ms = SystemClock.now_ms();
         kept.commit(self.task.state_mut(), &mut self.output, self.now_ms)?;
+        let kept = &*kept;
+        self.since
+            .left_out
+            .retain(|(input, partition, offset), _| !kept.has_taken(*input, *partition, *offset));
         self.count();
         self.since.summary = self.summary;
-        self.since.left_out.clear();
         self.commit_due = Instant::now() + self.options.commit_interval.max(COMMIT_INTERVAL_MIN);
         Ok(())
     }
@@ -364,7 +375,7 @@ impl Run<'_> {
     fn end(&mut self) -> Result<Summary, RunError> {
         self.output.finish()?;
         if let Some(kept) = &mut self.kept {
-            kept.tell_group(self.now_ms)?;
+            kept.end(self.task.state_mut(), self.now_ms)?;
         }
         self.count();
         self.summary.is_stopped = self.is_stopped;
@@ -382,6 +393,11 @@ struct Looks {
 impl Looks {
     fn new() -> Self {
         Self { last: Instant::now(), every: 1, left: 1 }
+    }
+
+    /// The next record is one to look at.
+    const fn look_soon(&mut self) {
+        (self.every, self.left) = (1, 1);
     }
 
     /// Counts a record.

@@ -248,13 +248,17 @@ impl Ready<'_, '_> {
             value: value.map_err(|error| refused("the value", error))?,
             headers: Headers::from_encoded(record.headers.0).unwrap_or_default(),
         };
-        self.results.records += 1;
         let Some(topic) = &sink.topic else {
             let printed = Printed { origin: record.origin, record: stored };
-            return self.front.print(&printed).map_err(|_| Refused::Closed);
+            self.front.print(&printed).map_err(|_| Refused::Closed)?;
+            self.results.records += 1;
+            return Ok(());
         };
         match self.results.put(topic, &stored, record.headers.0, self.now_ms) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.results.records += 1;
+                Ok(())
+            }
             Err(SendError::Failed(error)) => Err(Refused::Failed(error)),
             Err(error) => Err(Refused::Record(format!("{topic} does not take it: {error}"))),
         }

@@ -1,6 +1,7 @@
 //! The topics that a run reads: readers of all their partitions.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use super::failure::RunError;
 use crate::cluster::{Cluster, PartitionReader, RecordRange, TimeOrder, TopicInfo};
@@ -10,6 +11,9 @@ use crate::record::Decompressor;
 use crate::serde::Serde;
 use crate::stream::{GlobalId, GlobalTables, MemoryState, Record};
 
+/// How often it is looked for new partitions.
+pub(super) const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// All inputs of a plan, in its order.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -17,6 +21,10 @@ pub(super) struct Sources {
     pub(super) scratch: Decompressor,
     /// Offsets that there were at first.
     pub(super) total: u64,
+    /// The partition that is read, where it is one.
+    task: Option<i32>,
+    /// When it was last looked for partitions that are new.
+    counted: Instant,
 }
 
 /// An input.
@@ -49,6 +57,21 @@ impl Source {
         Ok(has_more)
     }
 
+    /// Reads partitions too that the topic has got since. All records before were given.
+    fn grow(&mut self, cluster: &Cluster, only: Option<i32>) -> Result<(), RunError> {
+        let topic = cluster.topic(&self.topic.name)?;
+        if topic.id != self.topic.id || topic.partitions <= self.topic.partitions {
+            return Ok(());
+        }
+        let new = self.topic.partitions..topic.partitions;
+        for partition in new.filter(|new| only.is_none_or(|only| only == *new)) {
+            self.readers.push(cluster.reader(&topic, partition)?);
+        }
+        self.by_time = TimeOrder::new(self.readers.len());
+        self.topic = topic;
+        Ok(())
+    }
+
     fn offsets(&self) -> u64 {
         let left = |reader: &PartitionReader| reader.stop() - reader.position();
         self.readers.iter().map(|reader| left(reader).max(0).unsigned_abs()).sum()
@@ -69,7 +92,7 @@ impl Sources {
             inputs.push(Source::open(cluster, &topic, task)?);
         }
         let scratch = Decompressor::for_max_message_bytes(record_bytes_max);
-        Ok(Self { inputs, scratch, total: 0 })
+        Ok(Self { inputs, scratch, total: 0, task, counted: Instant::now() })
     }
 
     /// How much there is to read.
@@ -77,10 +100,17 @@ impl Sources {
         self.inputs.iter().map(Source::offsets).sum()
     }
 
-    /// Looks for what has come. True if there is anything.
-    pub(super) fn follow(&mut self) -> Result<bool, RunError> {
+    /// Looks for what has come, now and then also for partitions that have. True if there is anything.
+    pub(super) fn follow(&mut self, cluster: &Cluster) -> Result<bool, RunError> {
         let mut has_more = false;
+        let is_counting = self.counted.elapsed() >= COUNT_INTERVAL;
+        if is_counting {
+            self.counted = Instant::now();
+        }
         for input in &mut self.inputs {
+            if is_counting {
+                input.grow(cluster, self.task)?;
+            }
             has_more |= input.follow()?;
         }
         Ok(has_more)

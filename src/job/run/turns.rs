@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::RunError;
 use super::kept::Named;
-use super::sources::{Globals, Sources};
+use super::sources::{COUNT_INTERVAL, Globals, Sources};
 use super::{Front, Options, Setting, SinceCommit, Summary, wait};
 use crate::cluster::{Cluster, TransactionalOffsets};
 use crate::job::plan::Plan;
@@ -33,7 +33,9 @@ pub(super) fn run(
     let Setting { cluster, plan, options, .. } = setting;
     let _share = cluster.share_job(named.name, named.job)?;
     let watcher = options.follow.then(|| cluster.watch()).flatten();
-    let mut tasks = tasks(cluster, plan, named)?;
+    let mut tasks = Vec::new();
+    add_tasks(&mut tasks, cluster, plan, named)?;
+    let mut counted = Instant::now();
     let mut globals = Globals::open(cluster, plan)?;
     let turn_options = Options { follow: false, ..options.clone() };
     let mut since = SinceCommit::default();
@@ -77,8 +79,12 @@ pub(super) fn run(
         if !options.follow {
             continue;
         }
+        if counted.elapsed() >= COUNT_INTERVAL {
+            counted = Instant::now();
+            add_tasks(&mut tasks, cluster, plan, named)?;
+        }
         for task in &mut tasks {
-            task.is_pending |= task.sources.follow()?;
+            task.is_pending |= task.sources.follow(cluster)?;
         }
         if tasks.iter().any(|task| task.is_pending) {
             continue;
@@ -91,14 +97,25 @@ pub(super) fn run(
     }
 }
 
-/// The tasks of a job: as many as there are partitions of the topic that has the most.
-fn tasks(cluster: &Cluster, plan: &Plan, named: Named<'_>) -> Result<Vec<Task>, RunError> {
-    let group = cluster.transactional_offsets(named.name)?;
+/// Adds the tasks that are not there yet: there are as many as the topic has partitions that has the most.
+fn add_tasks(
+    tasks: &mut Vec<Task>,
+    cluster: &Cluster,
+    plan: &Plan,
+    named: Named<'_>,
+) -> Result<(), RunError> {
     let mut count = 0;
     for input in &plan.inputs {
         count = count.max(cluster.topic(&input.topic)?.partitions);
     }
-    (0..count).map(|partition| Task::open(cluster, plan, partition, &group)).collect()
+    let known = i32::try_from(tasks.len()).unwrap_or(i32::MAX);
+    if known < count {
+        let group = cluster.transactional_offsets(named.name)?;
+        for partition in known..count {
+            tasks.push(Task::open(cluster, plan, partition, &group)?);
+        }
+    }
+    Ok(())
 }
 
 impl Task {

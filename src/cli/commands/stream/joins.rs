@@ -1,13 +1,11 @@
 //! `--join` and `--join-stream` with the flags behind each: they count for the join before them.
 
-use std::time::Duration;
-
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::cli::commands::table::table_source;
 use crate::cli::commands::topic::topic_name;
 use crate::cli::error::CommandError;
-use crate::cli::time::parse_duration;
+use crate::cli::job::milliseconds;
 use crate::cluster::Cluster;
 use crate::job::{JoinKind, Source, StreamJoin, TableJoin, alias_of};
 use crate::model::TopicName;
@@ -55,8 +53,8 @@ struct Building {
     on: Option<String>,
     global: bool,
     kind: JoinKind,
-    within: Option<Duration>,
-    grace: Option<Duration>,
+    within: Option<i64>,
+    grace: Option<i64>,
 }
 
 impl Joins {
@@ -91,10 +89,12 @@ impl Joins {
 }
 
 fn building(text: &str, is_stream: bool) -> Result<Building, CommandError> {
-    let (topic, alias) = text.split_once('=').unwrap_or((text, ""));
-    let topic = topic_name(topic)?;
-    let alias = if alias.is_empty() { alias_of(&topic) } else { alias.to_owned() };
-    if alias_of(&alias) != alias {
+    let (topic, alias) = match text.split_once('=') {
+        None => (topic_name(text)?, None),
+        Some((topic, alias)) => (topic_name(topic)?, Some(alias.to_owned())),
+    };
+    let alias = alias.unwrap_or_else(|| alias_of(&topic));
+    if alias.is_empty() || alias_of(&alias) != alias {
         return Err(CommandError::usage(format!(
             "the alias {alias:?} is no name for programs: letters, digits and _ make one"
         )));
@@ -104,7 +104,7 @@ fn building(text: &str, is_stream: bool) -> Result<Building, CommandError> {
 }
 
 fn add(join: &mut Building, flag: &Flag) -> Result<(), CommandError> {
-    let duration = |text: &str| parse_duration(text).map_err(CommandError::usage);
+    let duration = |text: &str| milliseconds(text).map_err(CommandError::usage);
     match flag {
         Flag::On(text) if !join.is_stream => join.on = Some(text.clone()),
         Flag::Global if !join.is_stream => join.global = true,
@@ -126,12 +126,11 @@ fn stream_join(join: Building) -> Result<StreamJoin, CommandError> {
             "--join-stream needs --within DURATION: how far apart two records may be",
         )
     })?;
-    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Ok(StreamJoin {
         topic: join.topic,
         alias: join.alias,
-        within_ms: ms(within),
-        grace_ms: ms(join.grace.unwrap_or_default()),
+        within_ms: within,
+        grace_ms: join.grace.unwrap_or_default(),
         kind: join.kind,
     })
 }

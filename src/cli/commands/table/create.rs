@@ -6,7 +6,7 @@ use super::grammar::{AggregateArg, EmitArg, WindowArg, parse_aggregate, parse_em
 use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
-use crate::cli::job::{milliseconds, parse_serde_pair};
+use crate::cli::job::{check_outputs, milliseconds, parse_bytes, parse_serde_pair, taken_name};
 use crate::cluster::{Cluster, Error};
 use crate::job::plan::plan;
 use crate::job::{
@@ -87,6 +87,16 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "WHEN", help_heading = "What is made of it", default_value = "change", hide_default_value = true, value_parser = parse_emit)]
     emit: EmitArg,
 
+    /// The table is of all partitions, which is always so
+    #[arg(long, help_heading = "What goes in", hide = true)]
+    global: bool,
+
+    /// How often changes come out; 0 for each one [default: 100ms]
+    #[arg(long, value_name = "DURATION", help_heading = "Where it goes", value_parser = milliseconds)]
+    commit_interval: Option<i64>,
+    /// Bytes of changes that may wait until then [default: 10m]
+    #[arg(long, value_name = "BYTES", help_heading = "Where it goes", value_parser = parse_bytes)]
+    cache_max_bytes: Option<usize>,
     /// The topic that changes go to, made if it is not there
     #[arg(long, value_name = "TOPIC", help_heading = "Where it goes", value_parser = TopicName::new)]
     to: Option<TopicName>,
@@ -128,7 +138,8 @@ pub(super) fn run(context: &Context, args: &CreateArgs) -> Outcome {
     let table = definition(&cluster, args)?;
     let definition = Definition::Table(table);
     // All mistakes are found before anything is made.
-    plan(&definition)?;
+    let plan = plan(&definition)?;
+    check_outputs(&cluster, &args.name, &plan)?;
     let stored = serde_json::to_value(&definition).map_err(CommandError::failed)?;
     if args.if_not_exists
         && let Some(job) = cluster.job(&args.name)?
@@ -142,7 +153,8 @@ pub(super) fn run(context: &Context, args: &CreateArgs) -> Outcome {
         };
     }
     drop(cluster);
-    context.open_to_write()?.create_job(&args.name, stored)?;
+    let made = context.open_to_write()?.create_job(&args.name, stored);
+    made.map_err(taken_name)?;
     context.note(&format!("made table {}", args.name));
     Ok(Status::Done)
 }
@@ -174,10 +186,12 @@ fn definition(cluster: &Cluster, args: &CreateArgs) -> Result<TableDefinition, C
             }
         },
     };
+    if matches!(key_out, KeySerde::Windowed) && window.is_none() {
+        return Err(CommandError::usage("--key-serde windowed is for tables with a --window"));
+    }
     let (value_in, value_out) = args.value_serde;
     Ok(TableDefinition {
         from,
-        global: false,
         timestamp: args.ts_from.clone(),
         join,
         wanted: args.wanted.clone(),
@@ -188,8 +202,8 @@ fn definition(cluster: &Cluster, args: &CreateArgs) -> Result<TableDefinition, C
         emit: args.emit.0,
         to: args.to.clone(),
         serdes: Serdes { key_in, key_out, value_in, value_out },
-        commit_interval_ms: None,
-        cache_max_bytes: None,
+        commit_interval_ms: args.commit_interval.map(i64::unsigned_abs),
+        cache_max_bytes: args.cache_max_bytes.map(|bytes| bytes as u64),
     })
 }
 
@@ -216,7 +230,11 @@ fn check_names(aggregates: &[Aggregate]) -> Result<(), CommandError> {
 }
 
 fn join(cluster: &Cluster, text: &str, args: &CreateArgs) -> Result<TableJoin, CommandError> {
-    let (name, alias) = text.split_once('=').unwrap_or((text, ""));
+    let (name, alias) = match text.split_once('=') {
+        Some((_, "")) => return Err(CommandError::usage("--join TABLE=ALIAS has no alias")),
+        None => (text, ""),
+        Some(parts) => parts,
+    };
     let name = TopicName::new(name)
         .map_err(|error| CommandError::usage(format!("--join: bad name {name:?}: {error}")))?;
     let alias = if alias.is_empty() { alias_of(&name) } else { alias.to_owned() };

@@ -23,6 +23,7 @@ pub(super) fn parse_aggregate(text: &str) -> Result<AggregateArg, String> {
     // A program may hold any sign: a name stands before the first parenthesis.
     let head = text.split_once('(').map_or(text, |(head, _)| head);
     let (name, function) = match head.split_once('=') {
+        Some((name, _)) if name.trim().is_empty() => return Err(AGGREGATES.to_owned()),
         Some((name, _)) => (name.trim(), &text[name.len() + 1..]),
         None => ("", text),
     };

@@ -43,6 +43,9 @@ impl RowForm {
     }
 }
 
+/// Key, window, time and value for people.
+pub(super) type Cells = [String; 4];
+
 /// Start and end of a window in milliseconds.
 pub(in crate::cli::commands) type Span = (i64, i64);
 
@@ -63,7 +66,7 @@ enum Form {
     Csv,
     /// Rows wait until the widths are known.
     Table {
-        waiting: Vec<[String; 4]>,
+        waiting: Vec<Cells>,
         widths: Option<[usize; 4]>,
         width_max: Option<usize>,
     },
@@ -144,16 +147,11 @@ impl<'a> Rows<'a> {
     /// Finds the widths of columns, and writes the rows that waited for them.
     fn measure(&mut self) {
         let Form::Table { waiting, widths, width_max } = &mut self.form else { return };
-        let names = header(self.has_windows);
-        let width = |column: usize| {
-            let cells = waiting.iter().map(|cells| cells[column].chars().count());
-            cells.chain([names[column].len()]).max().unwrap_or_default()
-        };
-        let found = [width(0).min(KEY_WIDTH_MAX), width(1), width(2), 0];
+        let found = widths_of(waiting, self.has_windows);
         let out = self.sink.buffer();
         let style = anstyle::Style::new().dimmed();
         let mut line = Vec::new();
-        write_cells(&mut line, &names.map(str::to_owned), &found, *width_max);
+        write_cells(&mut line, &header(self.has_windows).map(str::to_owned), &found, *width_max);
         let line = line.trim_ascii_end();
         if self.context.colored_stdout {
             out.extend_from_slice(style.render().to_string().as_bytes());
@@ -190,7 +188,7 @@ impl<'a> Rows<'a> {
 }
 
 /// A row with texts in place of what is stored.
-fn decoded<'r>(
+pub(super) fn decoded<'r>(
     decoding: &Decoding,
     row: &Row<'r>,
     key: &'r mut Vec<u8>,
@@ -248,12 +246,22 @@ fn write_csv_field(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-const fn header(has_windows: bool) -> [&'static str; 4] {
+/// The width of each column but the last, by what the rows have in them.
+pub(super) fn widths_of(rows: &[Cells], has_windows: bool) -> [usize; 4] {
+    let names = header(has_windows);
+    let width = |column: usize| {
+        let cells = rows.iter().map(|cells| cells[column].chars().count());
+        cells.chain([names[column].len()]).max().unwrap_or_default()
+    };
+    [width(0).min(KEY_WIDTH_MAX), width(1), width(2), 0]
+}
+
+pub(super) const fn header(has_windows: bool) -> [&'static str; 4] {
     if has_windows { ["KEY", "WINDOW", "TIME", "VALUE"] } else { ["KEY", "", "TIME", "VALUE"] }
 }
 
-/// Key, window, time and value for people.
-fn cells(row: &Row<'_>, span: Option<Span>, has_windows: bool) -> [String; 4] {
+/// A row for people.
+pub(super) fn cells(row: &Row<'_>, span: Option<Span>, has_windows: bool) -> Cells {
     let text = |bytes| {
         let mut text = String::new();
         escape_for_terminal(&mut text, bytes);
@@ -272,7 +280,13 @@ fn cells(row: &Row<'_>, span: Option<Span>, has_windows: bool) -> [String; 4] {
     [text(row.key), window, time(row.timestamp), text(row.value)]
 }
 
-fn write_cells(out: &mut Vec<u8>, cells: &[String; 4], widths: &[usize; 4], max: Option<usize>) {
+/// Appends a row in columns, cut to `max` characters.
+pub(super) fn write_cells(
+    out: &mut Vec<u8>,
+    cells: &Cells,
+    widths: &[usize; 4],
+    max: Option<usize>,
+) {
     let mut column = 0;
     for (cell, width) in cells[..3].iter().zip(widths) {
         if *width == 0 {

@@ -1,9 +1,10 @@
-//! `runnel table show`: the rows of a table, as of its last commit.
+//! `runnel table show`: the rows of a table, as of its last commit; with -f as they change.
 
 use std::ops::ControlFlow;
 
 use clap::Args;
 
+use super::live::{EachRow, Live};
 use super::rows::{RowForm, Rows};
 use super::view::Decoding;
 use super::{named_table, table_plan};
@@ -22,7 +23,7 @@ pub(super) struct ShowArgs {
     #[arg(value_name = "NAME", value_parser = TopicName::new)]
     name: TopicName,
     /// Only the rows of this key
-    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    #[arg(value_name = "KEY", allow_negative_numbers = true)]
     key: Option<String>,
     /// Only rows whose keys start so
     #[arg(long, value_name = "TEXT", conflicts_with = "key", allow_hyphen_values = true)]
@@ -30,6 +31,9 @@ pub(super) struct ShowArgs {
     /// Only windows that a time is in
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     window: Option<String>,
+    /// A live view, in a terminal: q ends it
+    #[arg(short, long, conflicts_with_all = ["json", "csv"])]
+    follow: bool,
     #[command(flatten)]
     form: RowForm,
     #[command(flatten)]
@@ -44,13 +48,69 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Outcome {
     let (job, definition) = named_table(&cluster, &args.name)?;
     let plan = table_plan(definition)?;
     let at = super::view::parse_at(args.window.as_deref())?.map(|after| after - 1);
-    let view = TableView::open(&cluster, &plan, &job)?;
     let keys = match (&args.key, &args.prefix) {
         (Some(key), _) => Keys::Of(key.as_bytes()),
         (_, Some(prefix)) => Keys::StartingWith(prefix.as_bytes()),
         _ => Keys::All,
     };
-    print(context, &args.form, &args.decoding, &plan, view.as_ref(), (keys, at), &args.name)
+    let wanted = Wanted { keys, at };
+    wanted.check(&plan, &args.name)?;
+    if args.follow {
+        let has_windows = plan.view.as_ref().is_some_and(|view| view.windows.is_some());
+        let live = Live { context, name: &args.name, decoding: &args.decoding, has_windows };
+        return live.run(&mut |each| {
+            let view = TableView::open(&cluster, &plan, &job)?;
+            view.map_or(Ok(()), |view| wanted.rows(&plan, &view, each))
+        });
+    }
+    let view = TableView::open(&cluster, &plan, &job)?;
+    print(context, &args.form, &args.decoding, &plan, view.as_ref(), wanted, &args.name)
+}
+
+/// Which rows are asked for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    keys: Keys<'a>,
+    /// A time that their windows have in them.
+    at: Option<i64>,
+}
+
+impl Wanted<'_> {
+    fn check(self, plan: &Plan, name: &TopicName) -> Result<(), CommandError> {
+        let has_windows = plan.view.as_ref().is_some_and(|view| view.windows.is_some());
+        match self.at {
+            Some(_) if !has_windows => {
+                Err(CommandError::usage(format!("table {name} has no windows")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the rows until `each` breaks off.
+    fn rows(
+        self,
+        plan: &Plan,
+        view: &TableView<'_>,
+        each: EachRow<'_>,
+    ) -> Result<(), CommandError> {
+        let windows = plan.view.as_ref().and_then(|view| view.windows);
+        // The last millisecond is in windows whose end is inclusive.
+        let last = |window: Window| match windows {
+            Some(kind) if kind.includes_end() => window.end,
+            _ => window.end - 1,
+        };
+        let rows = view.rows(self.keys, &mut |row, window| {
+            let is_wanted = match (self.at, window) {
+                (Some(at), Some(window)) => (window.start..=last(window)).contains(&at),
+                _ => true,
+            };
+            match is_wanted {
+                true => each(row, window),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        Ok(rows?)
+    }
 }
 
 /// Prints the rows of a table.
@@ -60,37 +120,22 @@ fn print(
     decoding: &Decoding,
     plan: &Plan,
     view: Option<&TableView<'_>>,
-    (keys, at): (Keys<'_>, Option<i64>),
+    wanted: Wanted<'_>,
     name: &TopicName,
 ) -> Outcome {
-    let windows = plan.view.as_ref().and_then(|view| view.windows);
-    if at.is_some() && windows.is_none() {
-        return Err(CommandError::usage(format!("table {name} has no windows")));
-    }
-    let mut rows = Rows::new(context, form, decoding, windows.is_some());
+    let has_windows = plan.view.as_ref().is_some_and(|view| view.windows.is_some());
+    let mut rows = Rows::new(context, form, decoding, has_windows);
     let Some(view) = view else {
         context.warn(&format!(
             "table {name} was never updated; `runnel table update {name}` does that"
         ));
         return rows.end();
     };
-    // The last millisecond is in windows whose end is inclusive.
-    let last = |window: Window| match windows {
-        Some(kind) if kind.includes_end() => window.end,
-        _ => window.end - 1,
-    };
-    view.rows(keys, &mut |row, window| {
-        let is_wanted = match (at, window) {
-            (Some(at), Some(window)) => (window.start..=last(window)).contains(&at),
-            _ => true,
-        };
-        match is_wanted {
-            true => match rows.push(row, window.map(|window| (window.start, window.end))) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            },
-            false => ControlFlow::Continue(()),
-        }
+    wanted.rows(plan, view, &mut |row, window| match rows
+        .push(row, window.map(|window| (window.start, window.end)))
+    {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(()) => ControlFlow::Break(()),
     })?;
     rows.end()
 }
@@ -109,7 +154,8 @@ pub(in crate::cli::commands) fn print_if_table(
     let (job, definition) = named_table(cluster, name)?;
     let plan = table_plan(definition)?;
     let view = TableView::open(cluster, &plan, &job)?;
-    Ok(Some(print(context, form, decoding, &plan, view.as_ref(), (keys, None), name)))
+    let wanted = Wanted { keys, at: None };
+    Ok(Some(print(context, form, decoding, &plan, view.as_ref(), wanted, name)))
 }
 
 /// The value of a key in a named table, and when it was written: the last of its windows.

@@ -39,10 +39,10 @@ pub(super) struct UpdateArgs {
     /// Of a record that fails: fail, skip or dead-letter=TOPIC
     #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
     on_error: OnErrorArg,
-    /// How often changes come out; 0 for each one [default: 100ms, or what --emit every= says]
+    /// How often changes come out; 0 for each one [default: what the table says]
     #[arg(long, value_name = "DURATION", value_parser = milliseconds)]
     commit_interval: Option<i64>,
-    /// Bytes of changes that may wait until then [default: 10m]
+    /// Bytes of changes that may wait until then [default: what the table says]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     cache_max_bytes: Option<usize>,
     /// Forget what is kept, and make it again from the beginning of the topics
@@ -63,19 +63,23 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
     let idle = args.idle.as_deref().map(parse_duration).transpose().map_err(CommandError::usage)?;
     let cluster = context.open_to_write()?;
     let (kept, definition) = named_table(&cluster, &args.name)?;
-    let interval_ms = match (args.commit_interval, definition.emit) {
-        (Some(interval_ms), _) => interval_ms.unsigned_abs(),
-        (None, Emit::Every(interval_ms)) => interval_ms,
+    let interval_ms = args.commit_interval.map(i64::unsigned_abs);
+    let interval_ms = match (interval_ms.or(definition.commit_interval_ms), definition.emit) {
+        (Some(interval_ms), _) | (None, Emit::Every(interval_ms)) => interval_ms,
         (None, Emit::Change | Emit::Final) => COMMIT_INTERVAL_MS,
     };
+    let of_table =
+        definition.cache_max_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let cache_bytes = args.cache_max_bytes.or(of_table).unwrap_or(CACHE_BYTES);
     let plan = table_plan(definition)?;
+    job::check_on_error(&args.on_error.0, &plan)?;
     let options = Options {
         follow: args.follow,
         idle,
         on_error: args.on_error.0.clone(),
         close: args.close,
         commit_interval: Duration::from_millis(interval_ms),
-        cache_bytes: args.cache_max_bytes.unwrap_or(CACHE_BYTES),
+        cache_bytes,
     };
     let named = Named { name: &args.name, job: &kept };
     let _lease = match job::lease(context, &cluster, named)? {

@@ -28,7 +28,7 @@ pub(super) struct ViewArgs {
     #[arg(value_name = "TOPIC", required = true, value_parser = TopicName::new)]
     topic: Option<TopicName>,
     /// Only the row of this key
-    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    #[arg(value_name = "KEY", allow_negative_numbers = true)]
     key: Option<String>,
     /// Only rows whose keys start so
     #[arg(long, value_name = "TEXT", conflicts_with = "key", allow_hyphen_values = true)]
@@ -129,7 +129,7 @@ pub(in crate::cli::commands) fn no_past() -> CommandError {
 }
 
 /// Says what a view of the past can't show.
-fn tell_what_is_gone(
+pub(in crate::cli::commands) fn tell_what_is_gone(
     context: &Context,
     cluster: &Cluster,
     topic: &TopicInfo,

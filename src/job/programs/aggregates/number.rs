@@ -10,9 +10,12 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// A number's text; `None` where it is none.
+    /// A number's text, or that of a JSON string which holds one; `None` where it is none.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
+        // A value that a program gives as it is comes as it was stored.
+        let inner = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let text = inner.unwrap_or(text);
         if let Ok(whole) = text.parse() {
             return Some(Self::Whole(whole));
         }
