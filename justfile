@@ -44,7 +44,7 @@ soak rounds="20":
     cargo test --locked --release --no-run
     for n in $(seq {{rounds}}); do \
         PROPTEST_CASES=100 RUNNEL_SOAK_SECONDS=60 cargo test --locked --release --test cli -- \
-            crash_kill concurrency round_trip group_members || exit 1; \
+            crash_kill concurrency round_trip group_members table_kill stream_kill || exit 1; \
     done
 
 # Mutated requests of real clients on the request path; what is found has a seed and an iteration

@@ -9,7 +9,7 @@ use super::catalog::Topic;
 use super::error::{Error, Result};
 use super::home::partition_dir;
 use super::topics::{TopicInfo, random_id};
-use crate::log::PartitionLog;
+use crate::log::{PartitionLog, list_segments};
 use crate::model::config::BrokerConfig;
 use crate::model::{TopicName, TopicPartition};
 use crate::storage;
@@ -128,7 +128,9 @@ impl Broker {
         let topic = self.internal_topic(topic)?;
         topic.require_partition(partition)?;
         let dir = partition_dir(&TopicPartition::new(topic.name.clone(), partition));
-        if storage::found(self.storage().metadata(&dir))?.is_none() {
+        // One without segments is not wholly made: whoever began it died.
+        let segments = storage::found(list_segments(self.storage(), &dir))?;
+        if segments.is_none_or(|segments| segments.is_empty()) {
             self.catalog.change(&self.home, |_| self.make_one(&topic, partition))?;
         }
         self.log(&topic, partition)
@@ -148,6 +150,24 @@ mod tests {
         assert_eq!(partition_of("g1", 50), 3242 % 50);
         assert_eq!(partition_of("polygenelubricants", 50), 0, "its hash is the smallest integer");
         assert_eq!(partition_of("é\u{1f600}", i32::MAX), (0xe9 * 31 + 0xd83d) * 31 + 0xde00);
+    }
+
+    /// Who makes a partition may be killed between any two files of it.
+    #[test]
+    fn what_was_half_made_is_made_whole() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let home = Home::open_path(dir.path(), Access::Write, true, "test").expect("opens");
+        let broker = Broker::new(home, Arc::new(SystemClock));
+        let topic = broker.internal_topic(InternalTopic::TransactionState).expect("is entered");
+        let half = dir.path().join("log/__transaction_state-3");
+        std::fs::create_dir(&half).expect("is made");
+        for file in ["partition.metadata", "leader-epoch-checkpoint"] {
+            std::fs::write(half.join(file), "").expect("is written");
+        }
+        broker.internal_log(InternalTopic::TransactionState, 3).expect("is made");
+        let text = |file| std::fs::read_to_string(half.join(file)).expect("is there");
+        assert_eq!(text("leader-epoch-checkpoint"), "0\n1\n0 0\n");
+        assert_eq!(text("partition.metadata"), format!("version: 0\ntopic_id: {}", topic.id));
     }
 
     #[test]

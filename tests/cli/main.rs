@@ -34,5 +34,6 @@ mod stream_kill;
 mod table;
 mod table_kill;
 mod table_named;
+mod table_updates;
 mod topic;
 mod topic_truncate;

@@ -1,14 +1,15 @@
 //! `kill -9` of processes that run a stream with a name, again and again: each record gives its results once, whoever had it in hand.
+//! Some seconds; `RUNNEL_SOAK_SECONDS` says how many instead.
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::support::World;
+use crate::table_kill::soak;
 
-const ROUNDS: usize = 12;
 const RECORDS_EACH_ROUND: usize = 2000;
 
 struct Dice(u64);
@@ -44,7 +45,9 @@ fn copies_share_the_partitions_and_none_is_missed_when_they_die() {
     };
     let mut dice = Dice(5);
     let mut copies = [copy(), copy()];
-    for round in 0..ROUNDS {
+    let deadline = Instant::now() + soak(Duration::from_secs(2));
+    let mut round = 0;
+    while Instant::now() < deadline || round < 12 {
         let numbers = round * RECORDS_EACH_ROUND..(round + 1) * RECORDS_EACH_ROUND;
         let lines: String = numbers.map(|n| format!("k{n}={n}\n")).collect();
         world.produce(&["in", "-K", "="], lines);
@@ -53,6 +56,7 @@ fn copies_share_the_partitions_and_none_is_missed_when_they_die() {
         dying.signal(Signal::KILL);
         dying.wait_for_end();
         *dying = copy();
+        round += 1;
     }
     let rest = ["stream", "in", "select(. % 3 == 0)", "--to", "out", "--id", "thirds", "-q"];
     world.runnel(rest).run();
@@ -60,7 +64,7 @@ fn copies_share_the_partitions_and_none_is_missed_when_they_die() {
     for line in world.consume(&["out"]).lines() {
         *times.entry(line.parse().expect("a number")).or_default() += 1;
     }
-    let wrong: Vec<_> = (0..ROUNDS * RECORDS_EACH_ROUND)
+    let wrong: Vec<_> = (0..round * RECORDS_EACH_ROUND)
         .map(|n| (n, times.get(&n).copied().unwrap_or_default()))
         .filter(|(n, times)| *times != usize::from(n % 3 == 0))
         .collect();
@@ -95,7 +99,8 @@ fn what_a_join_sends_is_sent_once() {
     ];
     let mut dice = Dice(9);
     let mut made = 0;
-    for _ in 0..20 {
+    let deadline = Instant::now() + soak(Duration::from_secs(2));
+    while Instant::now() < deadline || made < 20 * 300 {
         let numbers = made..made + 300;
         made += 300;
         let side = |kind: &str| -> String {

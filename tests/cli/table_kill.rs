@@ -1,5 +1,5 @@
 //! `kill -9` of processes that update tables, again and again: what is counted is exact, what is sent is sent once, and whoever
-//! looks sees the state of one commit.
+//! looks sees the state of one commit. Some seconds; `RUNNEL_SOAK_SECONDS` says how many instead.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +30,12 @@ fn sums(world: &World, table: &str) -> Vec<(String, u64)> {
     text.lines().map(row).collect()
 }
 
+/// How long to go on; `RUNNEL_SOAK_SECONDS` says how many seconds instead.
+pub(crate) fn soak(usual: Duration) -> Duration {
+    let seconds = std::env::var("RUNNEL_SOAK_SECONDS");
+    seconds.map_or(usual, |text| Duration::from_secs(text.parse().expect("a number")))
+}
+
 /// One process that updates is killed in the middle, while another one produces; then the next goes on.
 #[test]
 fn counts_are_exact_however_often_it_is_killed() {
@@ -45,7 +51,7 @@ fn counts_are_exact_however_often_it_is_killed() {
         )
         .run();
     let mut dice = Dice(11);
-    let deadline = Instant::now() + Duration::from_secs(7);
+    let deadline = Instant::now() + soak(Duration::from_secs(7));
     let mut produced = 0;
     let mut kills = 0;
     while Instant::now() < deadline || kills < 8 {
