@@ -34,6 +34,12 @@ pub struct Job {
     other: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Job {
+    pub(super) fn new(id: Uuid, created_ms: i64, definition: serde_json::Value) -> Self {
+        Self { id, created_ms, definition, other: serde_json::Map::new() }
+    }
+}
+
 /// A job that this process runs, or a task of one, until this is dropped.
 #[derive(Debug)]
 pub struct JobLease {
@@ -71,8 +77,7 @@ impl Broker {
             {
                 return Err(Error::TopicExists(name.clone()));
             }
-            let (id, created_ms) = (random_id()?, self.clock().now_ms());
-            let job = Job { id, created_ms, definition, other: serde_json::Map::new() };
+            let job = Job::new(random_id()?, self.clock().now_ms(), definition);
             catalog.jobs.insert(name.clone(), job.clone());
             Ok(job)
         })

@@ -39,7 +39,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use alter::{ConfigChange, ConfigOwner, KeyChange};
-pub use backup::{BackedUp, BackupContents, BackupHead, BackupTopic, PartitionCounts, Restoring};
+pub use backup::{
+    BackedUp, BackupContents, BackupHead, BackupJob, BackupTopic, PartitionCounts, Restoring,
+};
 pub use catalog::Topic;
 pub use compact::{CompactionObserver, CompactionRound};
 pub use create::NewTopic;

@@ -290,3 +290,47 @@ fn beside_writers_and_a_server() {
     world.runnel(["restore", "-"]).stdin(bytes).fails(1).says("is being served").has_hint();
     server.stop();
 }
+
+/// What tables and streams keep is made again after a restore, and what they had sent is not sent again.
+#[test]
+fn tables_and_streams_go_on_after_a_restore() {
+    let world = World::new();
+    world.topic("in", 2, &[]);
+    world.produce(&["in", "-K", "="], "a=1\nb=2\na=3\n");
+    let count = ["table", "create", "counts", "--from", "in", "--agg", "count", "--to", "out"];
+    world.runnel(count).run();
+    let stream = ["stream", "in", ". * 2", "--to", "doubled", "--id", "doubling", "-q"];
+    let update = ["table", "update", "counts", "-q"];
+    for args in [&stream[..], &update] {
+        world.runnel(args).run();
+    }
+    let file = world.path("all.backup");
+    let file = file.to_str().expect("a path");
+    world.runnel(["backup", file]).run();
+    let listed = world.runnel(["restore", "--list", file]).run().text();
+    assert!(listed.contains("job counts\n") && listed.contains("job doubling\n"), "{listed}");
+    let elsewhere = world.path("elsewhere");
+    let on = |args: &[&str]| {
+        let dir = elsewhere.to_str().expect("a path");
+        world.runnel([&["-d", dir], args].concat()).run().text()
+    };
+    on(&["restore", file]);
+    let sent = |topic| {
+        let mut lines: Vec<_> = on(&["consume", topic]).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    for args in [&stream[..], &update] {
+        on(args);
+    }
+    assert_eq!(
+        (sent("out"), sent("doubled")),
+        (
+            vec!["1".to_owned(), "2".to_owned()],
+            vec!["2".to_owned(), "4".to_owned(), "6".to_owned()],
+        )
+    );
+    assert_eq!(on(&["get", "counts", "a"]), "2\n");
+    let again = world.runnel(["-d", elsewhere.to_str().expect("a path"), "restore", file]);
+    again.fails(1).has_hint();
+}

@@ -34,6 +34,20 @@ pub struct BackupHead {
     pub created_ms: i64,
     /// The topics.
     pub topics: Vec<BackupTopic>,
+    /// The jobs, in a backup of everything. Their state is no part of it.
+    #[serde(default)]
+    pub jobs: Vec<BackupJob>,
+}
+
+/// A job in a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupJob {
+    /// Its name.
+    pub name: TopicName,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created_ms: i64,
+    /// What it is to do.
+    pub definition: serde_json::Value,
 }
 
 /// A topic in a backup.

@@ -2,18 +2,19 @@
 //!
 //! In the order in which it is durable: the topics are entered as deleted ones, so that whatever is
 //! left of their directories is known for what it is; the directories; the checkpoints; what groups
-//! have committed; and last, in one step, the topics themselves.
+//! have committed; and last, in one step, the topics themselves, and the jobs: their state is made anew of the topics.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
 use super::read::{BackupContents, Take, read};
-use super::{BackupHead, Commit, PartitionHead, commits};
+use super::{BackupHead, BackupJob, Commit, PartitionHead, commits};
 use crate::broker::catalog::{DeletedTopic, Topic};
 use crate::broker::error::{Error, Result};
 use crate::broker::home::{self, LOG_DIR};
-use crate::broker::{Broker, NewTopic, TopicInfo};
+use crate::broker::topics::random_id;
+use crate::broker::{Broker, Job, NewTopic, TopicInfo};
 use crate::log::epochs::LeaderEpochs;
 use crate::log::{Import, checkpoint, names};
 use crate::model::{Offset, TopicName, TopicPartition};
@@ -51,6 +52,7 @@ impl Broker {
             broker: self,
             only: restoring.only,
             topics: BTreeMap::new(),
+            jobs: Vec::new(),
             entered: false,
             open: None,
             ends: checkpoint::Offsets::new(),
@@ -74,6 +76,7 @@ struct Restore<'b> {
     only: &'b [TopicName],
     /// The topics as they are to be.
     topics: BTreeMap<TopicName, TopicInfo>,
+    jobs: Vec<BackupJob>,
     /// The catalog knows of them.
     entered: bool,
     /// The partition that is being written; `None` in it is passed over.
@@ -87,6 +90,20 @@ struct Restore<'b> {
 impl Restore<'_> {
     fn is_wanted(&self, topic: &TopicName) -> bool {
         self.only.is_empty() || self.only.contains(topic)
+    }
+
+    /// Refuses jobs whose names are taken.
+    fn check_jobs(&self, jobs: &[BackupJob]) -> Result<()> {
+        let (topics, known) = (self.broker.topics()?, self.broker.jobs()?);
+        for BackupJob { name, .. } in jobs {
+            if topics.contains_key(name) || self.topics.contains_key(name) {
+                return Err(Error::TopicExists(name.clone()));
+            }
+            if known.contains_key(name) {
+                return Err(Error::JobExists(name.clone()));
+            }
+        }
+        Ok(())
     }
 
     /// Makes what was written a part of the directory.
@@ -105,6 +122,9 @@ impl Restore<'_> {
                 catalog
                     .topics
                     .insert(name.clone(), Topic::new(topic.id, topic.partitions, configs));
+            }
+            for BackupJob { name, created_ms, definition } in std::mem::take(&mut self.jobs) {
+                catalog.jobs.insert(name, Job::new(random_id()?, created_ms, definition));
             }
             Ok(())
         })
@@ -145,6 +165,10 @@ impl Take for Restore<'_> {
         for topic in broker.check_topics(&new)? {
             let topic = topic?;
             self.topics.insert(topic.name.clone(), topic);
+        }
+        if self.only.is_empty() {
+            self.check_jobs(&head.jobs)?;
+            self.jobs.clone_from(&head.jobs);
         }
         let names: Vec<_> = self.topics.keys().collect();
         broker.catalog.change(&broker.home, |catalog| {

@@ -5,9 +5,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::frame::{CONTENT_BYTES, FrameKind, FrameWriter};
-use super::{BackupHead, BackupTopic, Commit, PartitionCounts, PartitionHead, Trailer, commits};
+use super::{
+    BackupHead, BackupJob, BackupTopic, Commit, PartitionCounts, PartitionHead, Trailer, commits,
+};
 use crate::broker::error::{Error, Result};
-use crate::broker::{Broker, TopicInfo};
+use crate::broker::{Broker, Job, TopicInfo};
 use crate::log::{self, Cursor, Fault, PartitionLog, View};
 use crate::model::{Offset, TopicName, TopicPartition};
 use crate::record::Batch;
@@ -66,6 +68,7 @@ impl Broker {
             runnel: env!("CARGO_PKG_VERSION").to_owned(),
             created_ms: self.clock().now_ms(),
             topics: topics.iter().map(of_topic).collect(),
+            jobs: if only.is_empty() { self.jobs_to_back_up()? } else { Vec::new() },
         };
         writer.write(FrameKind::Head, &json(&head))?;
         let mut done = BackedUp { topics: topics.len() as u64, ..BackedUp::default() };
@@ -92,6 +95,14 @@ impl Broker {
         }
         let names = self.topics()?.into_keys().filter(|name| !name.is_internal());
         names.map(|name| self.topic(&name)).collect()
+    }
+
+    fn jobs_to_back_up(&self) -> Result<Vec<BackupJob>> {
+        let jobs = self.jobs()?.into_iter().map(|(name, job)| {
+            let Job { created_ms, definition, .. } = job;
+            BackupJob { name, created_ms, definition }
+        });
+        Ok(jobs.collect())
     }
 
     fn cut_of(&self, topic: &TopicInfo, partition: i32) -> Result<Cut> {

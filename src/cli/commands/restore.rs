@@ -84,7 +84,7 @@ fn with(
 }
 
 fn refused(error: Error) -> CommandError {
-    let is_taken = matches!(error, Error::TopicExists(_));
+    let is_taken = matches!(error, Error::TopicExists(_) | Error::JobExists(_));
     let error = CommandError::from(error);
     match is_taken {
         true => {
@@ -106,6 +106,9 @@ fn text(contents: &BackupContents) -> String {
         }
         out.push('\n');
     }
+    for job in &contents.head.jobs {
+        out += &format!("job {}\n", job.name);
+    }
     for (partition, (start, end, counts)) in &contents.partitions {
         out += &format!(
             "partition {partition} start={start} end={end} records={} batches={} bytes={}\n",
@@ -125,6 +128,12 @@ fn json(contents: &BackupContents) -> String {
         objects.push(serde_json::json!({
             "type": "topic", "topic": topic.name, "id": topic.id, "partitions": topic.partitions,
             "configs": topic.configs,
+        }));
+    }
+    for job in &head.jobs {
+        objects.push(serde_json::json!({
+            "type": "job", "job": job.name, "created_ms": job.created_ms,
+            "definition": job.definition,
         }));
     }
     for (partition, (start, end, counts)) in &contents.partitions {
