@@ -212,7 +212,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand stream" -l within -d 'How 
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l grace -d 'How much later records may come [default: 0]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l id -d 'A name, under which it goes on where it stood, and sends each result exactly once' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l commit-interval -d 'With --id: how often results are kept and sent [default: 100ms]' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l guarantee -d 'exactly-once, with --id; or at-least-once, which is what there is without' -r -f -a "exactly-once\t''
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l guarantee -d 'With --id: exactly-once, or at-least-once: without transactions, so that readers see results at once' -r -f -a "exactly-once\t''
 at-least-once\t''"
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l drop -d 'Forget the stream of this name, and how far it came' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r

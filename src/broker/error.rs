@@ -45,7 +45,7 @@ pub enum Error {
     #[error("{0} is there already: a table or a stream")]
     JobExists(TopicName),
     /// There is no such table or stream.
-    #[error("no table named {0}")]
+    #[error("no table or stream named {0}")]
     NoSuchJob(TopicName),
     /// Another process is at it.
     #[error("{0} is being updated by another process")]

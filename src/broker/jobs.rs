@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Broker;
 use super::error::{Error, Result};
 use super::home::{job_lock, make_dir, task_lock};
 use super::topics::random_id;
+use super::{Broker, GroupOffsets};
 use crate::model::{TopicName, Uuid};
 use crate::storage::{self, Kind, LockGuard, LockKind, Wait};
 
@@ -37,6 +38,29 @@ pub struct Job {
 impl Job {
     pub(super) fn new(id: Uuid, created_ms: i64, definition: serde_json::Value) -> Self {
         Self { id, created_ms, definition, other: serde_json::Map::new() }
+    }
+
+    /// What a job notes with the offsets that it commits in the group of its name: its id, and a number of its own. A group of that name
+    /// which somebody else made says nothing of the job.
+    #[must_use]
+    pub fn note(&self, number: Option<u64>) -> String {
+        match number {
+            None => self.id.to_string(),
+            Some(number) => format!("{}:{number}", self.id),
+        }
+    }
+
+    /// Whether the job noted this.
+    #[must_use]
+    pub fn has_noted(&self, note: &str) -> bool {
+        note.split_once(':').map_or(note, |(id, _)| id) == self.id.to_string()
+    }
+
+    /// The number in what the job noted.
+    #[must_use]
+    pub fn number_in(&self, note: &str) -> Option<u64> {
+        let (id, number) = note.split_once(':')?;
+        number.parse().ok().filter(|_| id == self.id.to_string())
     }
 }
 
@@ -83,24 +107,30 @@ impl Broker {
         })
     }
 
-    /// Takes a job out of the catalog, and removes its state.
+    /// Takes a job out of the catalog, with its state, and with the group of its name where that is its own.
     ///
     /// # Errors
     /// [`Error::NoSuchJob`]; [`Error::JobRuns`] where a process runs it. After any other error the job may be gone,
     /// and its state in part.
-    pub fn drop_job(&self, name: &TopicName) -> Result<()> {
+    pub fn drop_job(self: &Arc<Self>, name: &TopicName) -> Result<()> {
         let job = self.job(name)?.ok_or_else(|| Error::NoSuchJob(name.clone()))?;
         let lease = self.lease_job(name, &job, Wait::No)?;
-        let kept: Vec<Uuid> = self.catalog.change(&self.home, |catalog| {
+        let mut offsets = GroupOffsets::open(Arc::clone(self), name)?;
+        if offsets.all().any(|committed| job.has_noted(&committed.metadata)) {
+            offsets.delete(self.clock().now_ms())?;
+        }
+        self.catalog.change(&self.home, |catalog| {
             if catalog.jobs.get(name).is_some_and(|found| found.id == job.id) {
                 catalog.jobs.remove(name);
             }
-            Ok(catalog.jobs.values().map(|job| job.id).collect())
+            Ok(())
         })?;
         let storage = self.storage();
-        for entry in storage::found(storage.list(JOBS_DIR))?.unwrap_or_default() {
-            if entry.kind == Kind::Directory && !kept.iter().any(|id| id.to_string() == entry.name)
-            {
+        let entries = storage::found(storage.list(JOBS_DIR))?.unwrap_or_default();
+        // Read after that: a job is in the catalog before it has a directory.
+        let kept: Vec<_> = self.jobs()?.values().map(|job| job.id.to_string()).collect();
+        for entry in entries {
+            if entry.kind == Kind::Directory && !kept.contains(&entry.name) {
                 self.remove_state(&format!("{JOBS_DIR}/{}", entry.name))?;
             }
         }
@@ -121,27 +151,32 @@ impl Broker {
         Ok(storage.remove_dir(path)?)
     }
 
-    /// Takes a job for this process.
+    /// Takes a job for this process. It is not dropped meanwhile.
     ///
     /// # Errors
-    /// [`Error::JobRuns`] where another has it and this one does not wait.
+    /// [`Error::JobRuns`] where another has it and this one does not wait; [`Error::NoSuchJob`] where it was dropped by now.
     pub fn lease_job(&self, name: &TopicName, job: &Job, wait: Wait) -> Result<JobLease> {
-        let locks = self.home.require_write()?;
-        match locks.acquire(job_lock(job.id), LockKind::Exclusive, wait)? {
-            None => Err(Error::JobRuns(name.clone())),
-            lock => Ok(JobLease { _lock: lock }),
-        }
+        self.lease(name, job, LockKind::Exclusive, wait)
     }
 
     /// Takes part in a job that several processes share. It is not dropped meanwhile.
     ///
     /// # Errors
-    /// [`Error::JobRuns`] where another has it alone.
+    /// As for [`Broker::lease_job`].
     pub fn share_job(&self, name: &TopicName, job: &Job) -> Result<JobLease> {
+        self.lease(name, job, LockKind::Shared, Wait::No)
+    }
+
+    fn lease(&self, name: &TopicName, job: &Job, kind: LockKind, wait: Wait) -> Result<JobLease> {
         let locks = self.home.require_write()?;
-        match locks.acquire(job_lock(job.id), LockKind::Shared, Wait::No)? {
-            None => Err(Error::JobRuns(name.clone())),
-            lock => Ok(JobLease { _lock: lock }),
+        let lock = locks.acquire(job_lock(job.id), kind, wait)?;
+        let lease = match lock {
+            None => return Err(Error::JobRuns(name.clone())),
+            lock => JobLease { _lock: lock },
+        };
+        match self.job(name)? {
+            Some(found) if found.id == job.id => Ok(lease),
+            _ => Err(Error::NoSuchJob(name.clone())),
         }
     }
 
@@ -177,11 +212,51 @@ impl Broker {
         Ok(storage::found(self.storage().real_path(&path))?.flatten())
     }
 
-    /// Removes a job's state, which is made again.
+    /// Removes a job's state, if it has one. It is made again.
     ///
     /// # Errors
     /// As the file system says.
     pub fn forget_job_state(&self, job: &Job) -> Result<()> {
-        self.remove_state(&format!("{JOBS_DIR}/{}", job.id))
+        match self.job_state(job)? {
+            Some(_) => self.remove_state(&format!("{JOBS_DIR}/{}", job.id)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Access, Home};
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn notes_of_others_say_nothing() {
+        let job = |id| Job::new(Uuid([id; 16]), 0, serde_json::Value::Null);
+        let (one, other) = (job(1), job(2));
+        let (plain, numbered) = (one.note(None), one.note(Some(7)));
+        assert_eq!((one.number_in(&plain), one.number_in(&numbered)), (None, Some(7)));
+        assert!(one.has_noted(&plain) && one.has_noted(&numbered));
+        for note in ["", "7", &*plain, &*numbered] {
+            assert!(!other.has_noted(note) && other.number_in(note).is_none());
+        }
+    }
+
+    #[test]
+    fn a_job_that_was_dropped_is_not_run() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let home = Home::open_path(dir.path(), Access::Write, true, "test").expect("opens");
+        let broker = Arc::new(Broker::new(home, Arc::new(SystemClock)));
+        let name = TopicName::new("job").expect("a name");
+        let job = broker.create_job(&name, serde_json::Value::Null).expect("is made");
+        let shared = broker.share_job(&name, &job).expect("is shared");
+        assert!(matches!(broker.lease_job(&name, &job, Wait::No), Err(Error::JobRuns(_))));
+        assert!(matches!(broker.drop_job(&name), Err(Error::JobRuns(_))));
+        drop(shared);
+        broker.drop_job(&name).expect("is dropped");
+        let again = broker.create_job(&name, serde_json::Value::Null).expect("is made");
+        assert!(matches!(broker.lease_job(&name, &job, Wait::No), Err(Error::NoSuchJob(_))));
+        assert!(matches!(broker.share_job(&name, &job), Err(Error::NoSuchJob(_))));
+        assert!(broker.lease_job(&name, &again, Wait::No).is_ok());
     }
 }

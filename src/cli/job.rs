@@ -43,8 +43,9 @@ struct Terminal<'a> {
 }
 
 impl<'a> Terminal<'a> {
-    fn new(context: &'a Context, formatter: Formatter, signals: Signals) -> Self {
-        let sink = Sink::stdout();
+    /// What `is_kept` was noted as printed must have been taken by who reads.
+    fn new(context: &'a Context, formatter: Formatter, signals: Signals, is_kept: bool) -> Self {
+        let sink = if is_kept { Sink::as_it_is() } else { Sink::stdout() };
         Self { context, formatter, sink, signals, progress: None, failed: 0, stopped: None }
     }
 
@@ -75,6 +76,9 @@ impl<'a> Terminal<'a> {
 
 impl Front for Terminal<'_> {
     fn print(&mut self, result: &Printed<'_>) -> Result<(), Closed> {
+        if self.stopped.is_some() {
+            return Err(Closed);
+        }
         let origin = result.origin;
         let mut record = result.record;
         record.offset = origin.map_or(-1, |origin| origin.offset);
@@ -93,6 +97,9 @@ impl Front for Terminal<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Closed> {
+        if self.stopped.is_some() {
+            return Err(Closed);
+        }
         let flushed = self.sink.flush();
         self.closed_on(flushed)
     }
@@ -129,7 +136,7 @@ pub(super) fn run(
     signals.set(&plan.interrupt.0).map_err(CommandError::failed)?;
     // Programs run on a stack of their own, and so does all around them.
     let work = |_: &Stack| -> Outcome {
-        let mut terminal = Terminal::new(context, formatter, signals);
+        let mut terminal = Terminal::new(context, formatter, signals, named.is_some());
         let summary = run_job(cluster, plan, named, options, &mut terminal);
         let ended = terminal.end();
         match summary {
@@ -210,22 +217,31 @@ pub(super) fn check_outputs(
     Ok(())
 }
 
+/// What comes out does not go in again.
+pub(super) fn check_circles(plan: &Plan, on_error: &OnError) -> Result<(), CommandError> {
+    let mut topics: Vec<_> = plan.sinks.iter().filter_map(|sink| sink.topic.as_ref()).collect();
+    if let OnError::DeadLetter(topic) = on_error {
+        topics.push(topic);
+    }
+    let is_read = |topic: &TopicName| {
+        plan.inputs.iter().any(|input| input.topic == *topic)
+            || plan.globals.iter().any(|global| global.topic == *topic)
+    };
+    match topics.into_iter().find(|topic| is_read(topic)) {
+        Some(topic) => {
+            Err(CommandError::usage(format!("{topic} is read: what goes there comes back"))
+                .hint("another topic"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A name that is wanted for a table or stream, and is a topic's.
 pub(super) fn taken_name(error: Error) -> CommandError {
     match error {
         Error::TopicExists(name) => CommandError::failed(format!("{name} is a topic"))
             .hint("topics, tables and streams have names of their own"),
         error => error.into(),
-    }
-}
-
-/// What fails can't go where it came from: it would fail again.
-pub(super) fn check_on_error(on_error: &OnError, plan: &Plan) -> Result<(), CommandError> {
-    match on_error {
-        OnError::DeadLetter(topic) if plan.inputs.iter().any(|input| input.topic == *topic) => {
-            Err(CommandError::usage(format!("dead-letter={topic}: that is one of the inputs")))
-        }
-        _ => Ok(()),
     }
 }
 

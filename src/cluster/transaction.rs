@@ -89,12 +89,17 @@ impl TransactionalOffsets {
         self.offsets.committed(topic, partition)
     }
 
-    /// Commits offsets by themselves. They are durable when this returns.
+    /// Commits offsets by themselves, and a note with each. They are durable when this returns.
     ///
     /// # Errors
-    /// As [`GroupOffsets::commit`] says.
-    pub fn commit_alone(&mut self, progress: &[Progress<'_>], now_ms: i64) -> Result<()> {
-        self.offsets.commit(&commits(progress)?, now_ms)
+    /// As [`GroupOffsets::commit_with`] says.
+    pub fn commit_alone(
+        &mut self,
+        progress: &[Progress<'_>],
+        note: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        self.offsets.commit_with(&commits(progress)?, note, now_ms)
     }
 
     /// Commits offsets with the transaction, and a note with each.

@@ -1,13 +1,14 @@
 //! Jobs: streams and tables over topics. What the commands `stream` and `table` define, this room runs.
 //!
 //! ```text
-//!   Definition ──plan──▶ Plan: parts, each a topology with its topics        part 0 ─▶ (repartition topic) ─▶ part 1
+//!   Definition ──plan──▶ Plan: a topology, and its topics
 //!                          │
-//!                          └──run──▶ a task for each part and partition; a worker thread has several
-//!                                     topics ─▶ Task ─▶ topics, changelog, state
+//!                          └──run──▶  topics ──▶ Task ──▶ outbox ──▶ topics, in a transaction with the group's offsets
+//!                                                 │          │
+//!                                                 └── state ─┘  one commit, and the offsets in it
 //! ```
 //!
-//! A [`Definition`] is what was asked for; it is kept in the catalog. A plan makes topologies of it.
+//! A [`Definition`] is what was asked for; it is kept in the catalog. A plan makes a topology of it.
 
 mod definition;
 mod exec;

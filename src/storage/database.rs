@@ -117,7 +117,10 @@ impl Database {
     fn lengthen(&self) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(self.env.path().join(FILE))?;
         match bytes_needed(&file) {
-            Some(bytes) if file.metadata()?.len() < bytes => file.set_len(bytes),
+            Some(bytes) if file.metadata()?.len() < bytes => {
+                file.set_len(bytes)?;
+                file.sync_all()
+            }
             _ => Ok(()),
         }
     }

@@ -305,6 +305,15 @@ fn a_stream_with_a_name_goes_on_where_it_stood() {
     world.runnel(args).fails(1).says("login-0 offset 5");
     world.runnel([&args[..], &["--on-error", "skip"]].concat()).status(4).run();
     assert_eq!(world.consume(&["out"]), "1\n2\n3\n4\n4\n5\n");
+    for circle in [&["--to", "login"][..], &["--on-error", "dead-letter=login"]] {
+        world.runnel([&["stream", "login"], circle].concat()).fails(2).says("comes back");
+    }
+    let at_least = ["stream", "login", ".app", "--id", "often", "--to", "seen", "-q"];
+    let at_least =
+        [&at_least[..], &["--guarantee", "at-least-once", "--on-error", "skip"]].concat();
+    world.runnel(&at_least).status(4).run();
+    world.runnel(&at_least).run();
+    assert_eq!(world.consume(&["seen"]), "1\n2\n3\n4\n5\n");
     let own = ["stream", "login", "--id", "new", "--to", "new"];
     world.runnel(own).fails(2).says("results cannot go to new").has_hint();
     world.runnel(["stream", "login", "--id", "login"]).fails(1).says("login is a topic").has_hint();

@@ -50,6 +50,12 @@ fn counts_are_exact_however_often_it_is_killed() {
             [&["table", "create", "twice"], &by[..], &["a=count", "--agg", "b=sum(1)"]].concat(),
         )
         .run();
+    // Two inputs that are one topic: each is as far as it is.
+    for name in ["left", "right"] {
+        world.runnel([&["table", "create", name], &by[..], &["count"]].concat()).run();
+    }
+    let join = ["--from", "left", "--join", "right", "--value", "{a: ., b: $right}"];
+    world.runnel([&["table", "create", "joined"], &join[..]].concat()).run();
     let mut dice = Dice(11);
     let deadline = Instant::now() + soak(Duration::from_secs(7));
     let mut produced = 0;
@@ -59,9 +65,11 @@ fn counts_are_exact_however_often_it_is_killed() {
             (0..RECORDS_EACH_ROUND).map(|n| format!("k{}=1\n", (produced + n) % KEYS)).collect();
         produced += RECORDS_EACH_ROUND;
         world.produce(&["in", "-K", "="], lines);
-        for table in ["counts", "twice"] {
-            let mut running =
-                world.runnel(["table", "update", table, "-q", "--commit-interval", "0"]).spawn();
+        for table in ["counts", "twice", "joined"] {
+            // Making all of it again is stopped as well.
+            let anew: &[&str] = if dice.roll(4) == 0 { &["--rebuild"] } else { &[] };
+            let update = ["table", "update", table, "-q", "--commit-interval", "0"];
+            let mut running = world.runnel([&update, anew].concat()).spawn();
             thread::sleep(Duration::from_micros(dice.roll(25_000)));
             running.signal(Signal::KILL);
             running.wait_for_end();
@@ -78,8 +86,12 @@ fn counts_are_exact_however_often_it_is_killed() {
             std::fs::remove_dir_all(state).expect("is removed");
         }
     }
-    for table in ["counts", "twice"] {
+    for table in ["counts", "twice", "joined"] {
         world.runnel(["table", "update", table, "-q", "--commit-interval", "0"]).run();
+    }
+    for line in world.runnel(["table", "show", "joined", "-J"]).run().text().lines() {
+        let row: serde_json::Value = serde_json::from_str(line).expect("a row");
+        assert_eq!(row["value"]["a"], row["value"]["b"], "{line}");
     }
     let expected: Vec<_> = (0..KEYS)
         .map(|key| (format!("k{key}"), (0..produced).filter(|n| n % KEYS == key).count() as u64))

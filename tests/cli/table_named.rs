@@ -259,7 +259,7 @@ fn records_that_fail_leave_nothing_half_done() {
     update(&world, &["t"]);
     assert_eq!(world.consume(&["dead"]).lines().count(), 2);
     let same = ["table", "update", "t", "--on-error", "dead-letter=orders"];
-    world.runnel(same).fails(2).says("one of the inputs");
+    world.runnel(same).fails(2).says("comes back");
 }
 
 /// What fails behind a table fails when the table's changes come out: the record is found all the same.
@@ -294,7 +294,7 @@ fn names_are_of_one_thing() {
     world.runnel(["table", "list"]).stdout("t\n").run();
     world.runnel(["table", "show", "t"]).stdout("").run().says("never updated");
     world.runnel(["table", "describe", "t"]).run().says("");
-    world.runnel(["table", "update", "nothing"]).fails(1).says("no table named nothing");
+    world.runnel(["table", "update", "nothing"]).fails(1).says("no table or stream named nothing");
     world.runnel(["table", "drop", "t"]).fails(2).says("--yes");
     update(&world, &["t"]);
     world.runnel(["get", "t", "1"]).stdout("1\n").run();
@@ -332,7 +332,7 @@ fn mistakes_are_found_before_anything_is_made() {
     fails(&["--agg", "=count"], 2, "it is count");
     fails(&["--agg", "count", "--key-serde", "windowed"], 2, "with a --window");
     fails(&["--agg", "count", "--window", "session=9999999999d"], 2, "too long");
-    fails(&["--latest", "--join", "orders="], 2, "no alias");
+    fails(&["--latest", "--join", "orders="], 2, "no name for programs");
     fails(&["--latest", "--join", "nothing"], 1, "no topic named nothing");
     fails(&["--latest", "--join", "orders=key"], 2, "$key would be two things");
     fails(&["--latest", "--join", "orders", "--on", ".x", "--outer"], 2, "inner or left");

@@ -118,3 +118,123 @@ fn a_disk_that_is_full_loses_nothing() {
     assert_eq!(world.consume(&["out"]).lines().count(), 2000, "each change, once");
     world.runnel(["log", "verify"]).run();
 }
+
+#[test]
+fn a_follower_keeps_to_its_interval() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let args = ["table", "create", "t", "--from", "in", "--agg", "count", "--to", "out"];
+    world.runnel([&args[..], &["--emit", "every=1h"]].concat()).run();
+    let following = world.runnel(["table", "update", "t", "-f", "-q"]).spawn();
+    // The first look at what there is comes out at once.
+    while !world.dir().join("state/jobs").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    for _ in 0..3 {
+        world.produce(&["in", "-k", "k"], "x\n");
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    following.signal(Signal::TERM);
+    assert_eq!(following.wait().status, 143);
+    let sent = world.consume(&["out"]);
+    assert_eq!(sent.lines().last(), Some("3"));
+    assert!(sent.lines().count() < 3, "{sent}");
+}
+
+/// A record whose time can't be told is left out in its turn, behind those that wait before it.
+#[test]
+fn times_that_fail_are_left_out_in_turn() {
+    let world = World::new();
+    world.topic("in", 2, &[]);
+    let lines: String = (0..3000)
+        .map(|n| if n % 50 == 49 { "{}\n".to_owned() } else { format!("{{\"t\":{n}}}\n") })
+        .collect();
+    world.produce(&["in"], lines);
+    let args =
+        ["table", "create", "t", "--from", "in", "--ts-from", ".t", "--by", "1", "--agg", "count"];
+    world.runnel(args).run();
+    let update =
+        ["table", "update", "t", "--on-error", "dead-letter=dead", "--commit-interval", "0"];
+    let said = world.runnel(update).status(4).run();
+    said.says("summary: 3,000 records in").says("60 failed");
+    world.runnel(update).run();
+    assert_eq!(world.consume(&["dead"]).lines().count(), 60, "each once");
+    assert_eq!(world.runnel(["get", "t", "1"]).run().text(), "2940\n");
+    // All of them fail, more than fit into memory at once.
+    world.topic("bad", 1, &[]);
+    let long = "x".repeat(4000);
+    world.produce(&["bad"], format!("{{\"x\":\"{long}\"}}\n").repeat(2500) + "{\"t\":1}\n");
+    let args = [
+        "table",
+        "create",
+        "b",
+        "--from",
+        "bad",
+        "--ts-from",
+        ".t",
+        "--join",
+        "in",
+        "--left",
+        "--agg",
+        "count",
+        "--by",
+        "1",
+    ];
+    world.runnel(args).run();
+    let skip = ["table", "update", "b", "--on-error", "skip"];
+    world.runnel(skip).status(4).run().says("2,500 failed");
+    assert_eq!(world.runnel(["get", "b", "1"]).run().text(), "1\n");
+}
+
+/// Ends of transactions are no records, and none is behind for them.
+#[test]
+fn nothing_is_behind_a_transaction() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.runnel(["produce", "in", "--transactional-id", "x", "-q"]).stdin("a\nb\n").run();
+    world.runnel(["table", "create", "t", "--from", "in", "--by", ".", "--agg", "count"]).run();
+    world.runnel(["table", "update", "t", "-q"]).run();
+    let stream = ["stream", "in", "--id", "s", "--to", "out", "-q"];
+    world.runnel(stream).run();
+    for group in ["t", "s"] {
+        world.runnel(["group", "lag", group, "--max-lag", "0"]).run();
+    }
+    let described = world.runnel(["table", "describe", "t"]).run().text();
+    assert!(described.contains("reads in: 0 records behind"), "{described}");
+}
+
+/// What a reader had not taken before it went away is printed again.
+#[test]
+fn what_was_not_printed_is_not_taken_in() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let numbers: String = (0..200_000).map(|n| format!("{n}\n")).collect();
+    world.produce(&["in"], numbers);
+    let stream = ["stream", "in", "--id", "p", "-q"];
+    let gone = world.runnel(stream).under(["sh", "-c", "\"$@\" | true", "sh"]);
+    gone.run_any();
+    let rest = world.runnel(stream).run().text();
+    let first: usize = rest.lines().next().expect("a line").parse().expect("a number");
+    // As much as a pipe holds.
+    assert!(first < 20_000, "{first}");
+    assert_eq!(rest.lines().last(), Some("199999"));
+    assert_eq!(rest.lines().count(), 200_000 - first);
+}
+
+/// A group of the name that others made, and what they committed, says nothing of a stream.
+#[test]
+fn a_group_of_the_same_name_is_another_thing() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.produce(&["in"], "a\nb\n");
+    world.runnel(["consume", "in", "-g", "audit"]).stdout("a\nb\n").run();
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let stream = ["stream", "in", "--id", "audit", "--to", "out", "-q"];
+    world.runnel(stream).run();
+    assert_eq!(world.consume(&["out"]), "a\nb\n");
+    // And with the stream its group goes.
+    world.runnel(["stream", "--drop", "audit"]).run();
+    world.runnel(["group", "list"]).stdout("").run();
+    world.runnel(stream).run();
+    assert_eq!(world.consume(&["out"]), "a\nb\na\nb\n");
+}

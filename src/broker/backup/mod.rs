@@ -44,6 +44,8 @@ pub struct BackupHead {
 pub struct BackupJob {
     /// Its name.
     pub name: TopicName,
+    /// Its id, which it has again: the commits of its group bear it.
+    pub id: Uuid,
     /// When it was made, in milliseconds since the Unix epoch.
     pub created_ms: i64,
     /// What it is to do.

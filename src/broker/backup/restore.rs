@@ -13,7 +13,6 @@ use super::{BackupHead, BackupJob, Commit, PartitionHead, commits};
 use crate::broker::catalog::{DeletedTopic, Topic};
 use crate::broker::error::{Error, Result};
 use crate::broker::home::{self, LOG_DIR};
-use crate::broker::topics::random_id;
 use crate::broker::{Broker, Job, NewTopic, TopicInfo};
 use crate::log::epochs::LeaderEpochs;
 use crate::log::{Import, checkpoint, names};
@@ -123,8 +122,8 @@ impl Restore<'_> {
                     .topics
                     .insert(name.clone(), Topic::new(topic.id, topic.partitions, configs));
             }
-            for BackupJob { name, created_ms, definition } in std::mem::take(&mut self.jobs) {
-                catalog.jobs.insert(name, Job::new(random_id()?, created_ms, definition));
+            for BackupJob { name, id, created_ms, definition } in std::mem::take(&mut self.jobs) {
+                catalog.jobs.insert(name, Job::new(id, created_ms, definition));
             }
             Ok(())
         })

@@ -99,8 +99,8 @@ impl Broker {
 
     fn jobs_to_back_up(&self) -> Result<Vec<BackupJob>> {
         let jobs = self.jobs()?.into_iter().map(|(name, job)| {
-            let Job { created_ms, definition, .. } = job;
-            BackupJob { name, created_ms, definition }
+            let Job { id, created_ms, definition, .. } = job;
+            BackupJob { name, id, created_ms, definition }
         });
         Ok(jobs.collect())
     }

@@ -183,6 +183,11 @@ impl GroupOffsets {
         (!found.is_of_another(topic.id)).then(|| CommittedOffset::of(found))
     }
 
+    /// All that was committed.
+    pub fn all(&self) -> impl Iterator<Item = CommittedOffset> {
+        self.known.offsets.topics().flat_map(|(_, of)| of.values().map(CommittedOffset::of))
+    }
+
     /// All that was committed, by topic: partition and offset.
     #[must_use]
     pub fn by_topic(&self) -> BTreeMap<String, Vec<(i32, CommittedOffset)>> {
@@ -250,13 +255,26 @@ impl GroupOffsets {
         commits: &[(&TopicInfo, i32, i64, i32)],
         now_ms: i64,
     ) -> broker::Result<()> {
+        self.commit_with(commits, "", now_ms)
+    }
+
+    /// The same, with what is noted with each of them.
+    ///
+    /// # Errors
+    /// As [`GroupOffsets::commit`] says.
+    pub fn commit_with(
+        &mut self,
+        commits: &[(&TopicInfo, i32, i64, i32)],
+        metadata: &str,
+        now_ms: i64,
+    ) -> broker::Result<()> {
         if commits.is_empty() {
             return Ok(());
         }
         let log = self.log_to_write()?;
         self.put_members_out(&log, now_ms)?;
         for commits in commits.chunks(BATCH_RECORDS) {
-            self.gather(commits, "", now_ms);
+            self.gather(commits, metadata, now_ms);
             self.batch.append_plainly(&self.store.broker, &log)?;
         }
         self.store.broker.sync(&log)?;

@@ -15,6 +15,7 @@ use super::store::{RecordBatch, Store, WriteError};
 use crate::broker;
 use crate::broker::gate::Gate;
 use crate::log::{self, EndMarker, PartitionLog, TransactionCheck};
+use crate::model::TopicName;
 use crate::model::config::BrokerConfig;
 use crate::model::limits;
 use crate::protocol::ErrorCode;
@@ -374,11 +375,14 @@ impl<'a> Locked<'a> {
         answers
     }
 
-    /// Forgets the offsets whose time is over, and groups of which nothing is left then.
+    /// Forgets the offsets whose time is over, but those of jobs, and groups of which nothing is left then.
     fn expire_offsets(&mut self) {
         let (config, now_ms) = (Arc::clone(&self.config), self.now.wall_ms);
+        // A table that is updated once a month is to go on where it stood.
+        let Ok(jobs) = self.store.broker.jobs() else { return };
+        let is_job = |id: &str| TopicName::new(id).is_ok_and(|name| jobs.contains_key(&name));
         let ids: Vec<Arc<str>> = self.groups().keys().map(Arc::clone).collect();
-        for id in ids {
+        for id in ids.into_iter().filter(|id| !is_job(id)) {
             let Some(group) = self.group(&id) else { continue };
             let expired = group.expired(&config, now_ms);
             // What can't be written stays, and is found again.

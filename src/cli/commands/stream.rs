@@ -26,6 +26,7 @@ use crate::job::{Branch, Definition, Header, KeySerde, Serdes, StreamDefinition}
 use crate::model::TopicName;
 use crate::serde::Serde;
 use joins::Joins;
+pub(super) use joins::parse_alias;
 
 /// Flags of `runnel stream`.
 #[derive(Debug, Args)]
@@ -67,7 +68,7 @@ pub(in crate::cli) struct StreamArgs {
     /// With --id: how often results are kept and sent [default: 100ms]
     #[arg(long, value_name = "DURATION", help_heading = "Running", requires = "id", value_parser = milliseconds)]
     commit_interval: Option<i64>,
-    /// exactly-once, with --id; or at-least-once, which is what there is without
+    /// With --id: exactly-once, or at-least-once: without transactions, so that readers see results at once
     #[arg(long, value_name = "WHICH", help_heading = "Running")]
     guarantee: Option<Guarantee>,
     /// Forget the stream of this name, and how far it came
@@ -150,7 +151,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     let reading = context.open_to_read()?;
     let definition = Definition::Stream(definition(reading.as_ref(), args)?);
     let plan = plan(&definition)?;
-    job::check_on_error(&args.on_error.0, &plan)?;
+    job::check_circles(&plan, &args.on_error.0)?;
     let idle = args.idle.as_deref().map(parse_duration).transpose();
     let commit_interval = args.commit_interval.map_or(COMMIT_INTERVAL_MS, i64::unsigned_abs);
     let options = Options {
@@ -160,6 +161,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         close: args.close,
         commit_interval: Duration::from_millis(commit_interval),
         cache_bytes: 0,
+        exactly_once: args.guarantee != Some(Guarantee::AtLeastOnce),
     };
     let reading = reading_all(&plan, reading)?;
     let formatter = Formatter::new(output(args)?, None);
@@ -169,10 +171,12 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         job::check_outputs(&cluster, name, &plan)?;
         let kept = job_of(&cluster, name, &definition)?;
         let named = Named { name, job: &kept };
-        let lease = plan.has_state.then(|| job::lease(context, &cluster, named)).transpose()?;
-        if let Some(Err(status)) = lease {
-            return Ok(status);
-        }
+        // One that keeps nothing is shared with other copies.
+        let _lease =
+            match plan.has_state.then(|| job::lease(context, &cluster, named)).transpose()? {
+                Some(Err(status)) => return Ok(status),
+                lease => lease,
+            };
         return job::run(context, &cluster, &plan, Some(named), &options, formatter);
     }
     let writes = plan.sinks.iter().any(|sink| sink.topic.is_some());
@@ -252,10 +256,6 @@ fn forget(context: &Context, name: &TopicName) -> Outcome {
             .hint(format!("`runnel table drop {name}` drops it")));
     }
     cluster.drop_job(name)?;
-    let mut commits = cluster.commits(name)?;
-    if commits.is_known() {
-        commits.delete()?;
-    }
     context.note(&format!("dropped stream {name}"));
     Ok(Status::Done)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::streams::kind_of;
 use super::{Global, Input, Interrupt, Plan, PlanError, Sink, View, check_aliases};
 use crate::job::definition::{
     Emit, Function, JoinKind, Serdes, Source, TableDefinition, TableJoin, Window, WindowKind,
@@ -13,8 +14,7 @@ use crate::job::programs::{
 use crate::model::TopicName;
 use crate::serde::Serde;
 use crate::stream::{
-    EmitStrategy, JoinKind as EngineJoin, Record, Selector, Stream, Table, TopologyBuilder, Value,
-    Windowed, Windows,
+    EmitStrategy, Record, Selector, Stream, Table, TopologyBuilder, Value, Windowed, Windows,
 };
 
 /// How long the rows of a window that is closed can be looked at: as long as Kafka keeps records by default.
@@ -140,20 +140,20 @@ impl Ground {
         let plain = Setting { sides: &[], serdes };
         // A table comes first: of two records of one time its own is taken first.
         let joined = match &definition.join {
-            Some(join) if !join.global => {
+            Some(join) => {
                 let serdes = Serdes { value_in: Serde::Bytes, ..serdes };
-                Some(self.source(&join.table, serdes, &format!("{at}joined"))?.table)
+                Some((join, self.source(&join.table, serdes, &format!("{at}joined"))?.table))
             }
-            _ => None,
+            None => None,
         };
         let (id, mut stream) = self.builder.stream(topic);
         let (key, value) = (serdes.key_in, serdes.value_in);
-        let timestamp = definition.timestamp.as_ref();
-        let timestamp = timestamp.map(|text| timestamp_of(text, plain)).transpose()?;
+        let text = definition.timestamp.as_ref();
+        let timestamp = text.map(|text| timestamp("--ts-from", text, plain)).transpose()?;
         let place = self.inputs.len();
         self.inputs.push(Input { id, place, topic: topic.clone(), key, value, timestamp });
-        if let Some(join) = &definition.join {
-            stream = self.beside(stream, (join, joined), serdes)?;
+        if let Some((join, table)) = joined {
+            stream = self.beside(stream, join, table, plain)?;
         }
         let mut setting = Setting { sides, serdes };
         if let Some(text) = &definition.wanted {
@@ -197,28 +197,18 @@ impl Ground {
     fn beside(
         &mut self,
         stream: Stream,
-        (join, table): (&TableJoin, Option<Table>),
-        serdes: Serdes,
+        join: &TableJoin,
+        table: Table,
+        setting: Setting<'_>,
     ) -> Result<Stream, PlanError> {
         let kind = match join.kind {
             JoinKind::Outer => return Err(PlanError::OuterJoin),
             kind => kind_of(kind),
         };
-        let plain = Setting { sides: &[], serdes };
-        let Some(table) = table else {
-            let (Source::Stream(topic) | Source::Latest(topic)) = &join.table else {
-                return Err(PlanError::GlobalWithoutTopic);
-            };
-            let on = join.on.as_ref().ok_or(PlanError::GlobalKey)?;
-            let on = selector("--on", on, plain)?;
-            let id = self.builder.global_table(topic);
-            self.globals.push(Global { id, topic: topic.clone(), key: serdes.key_in });
-            return Ok(self.builder.join_global(stream, id, kind, on, joiner(0)));
-        };
         let stream = match &join.on {
             None => stream,
             Some(text) => {
-                let mapper = rekey("--on", text, plain)?;
+                let mapper = rekey("--on", text, setting)?;
                 self.builder.map(stream, mapper)
             }
         };
@@ -299,17 +289,6 @@ impl Ground {
         let value = Some(aggregate_value(&definition.aggregates, setting)?);
         Ok(Planned { table, windows: None, value })
     }
-}
-
-fn timestamp_of(
-    text: &str,
-    setting: Setting<'_>,
-) -> Result<crate::job::programs::TimestampOf, PlanError> {
-    Ok(timestamp("--ts-from", text, setting)?)
-}
-
-const fn kind_of(kind: JoinKind) -> EngineJoin {
-    super::streams::kind_of(kind)
 }
 
 fn windows(window: &Window) -> Result<Windows, PlanError> {

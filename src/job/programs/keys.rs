@@ -3,6 +3,9 @@
 //! Source: `TimeWindowedSerializer` writes the key and the start of the window, `SessionWindowedSerializer` the key, the end
 //! and the start; each 8 bytes, big-endian, milliseconds.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::job::definition::{KeySerde, WindowKind};
 use crate::stream::Window;
 
@@ -15,11 +18,13 @@ pub(in crate::job) fn write_window_key(
 ) {
     match form {
         KeySerde::Plain(_) => {
-            let text = String::from_utf8_lossy(key);
-            out.extend_from_slice(br#"{"key":"#);
-            out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+            let (name, text) = match std::str::from_utf8(key) {
+                Ok(text) => ("key", serde_json::Value::from(text).to_string()),
+                Err(_) => ("key_b64", format!("\"{}\"", STANDARD.encode(key))),
+            };
             let Window { start, end } = window;
-            out.extend_from_slice(format!(r#","start":{start},"end":{end}}}"#).as_bytes());
+            let text = format!(r#"{{"{name}":{text},"start":{start},"end":{end}}}"#);
+            out.extend_from_slice(text.as_bytes());
         }
         KeySerde::Windowed => {
             out.extend_from_slice(key);
@@ -48,6 +53,9 @@ mod tests {
             (WindowKind::Tumbling { size_ms: 1 }, WindowKind::Session { gap_ms: 1 });
         let json = written(KeySerde::Plain(Serde::Bytes), session);
         assert_eq!(json, br#"{"key":"a\"b","start":5,"end":258}"#);
+        let mut out = Vec::new();
+        write_window_key(b"\xff", window, (KeySerde::Plain(Serde::Bytes), tumbling), &mut out);
+        assert_eq!(out, br#"{"key_b64":"/w==","start":5,"end":258}"#);
         assert_eq!(written(KeySerde::Windowed, tumbling), b"a\"b\0\0\0\0\0\0\0\x05");
         let bytes = b"a\"b\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x05";
         assert_eq!(written(KeySerde::Windowed, session), bytes);

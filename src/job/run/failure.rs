@@ -128,7 +128,7 @@ pub(super) fn whose(error: stream::Error, refused: Option<Refused>) -> Result<St
 }
 
 impl super::Run<'_> {
-    /// Takes note of what failed while no record was in hand.
+    /// Tells what failed while no record was in hand; the end of the run, unless nobody reads any more.
     pub(super) fn failed_without_record(
         &mut self,
         error: stream::Error,
@@ -137,15 +137,13 @@ impl super::Run<'_> {
         match whose(error, refused) {
             Ok(why) => Err(RunError::HeldBack(why)),
             Err(RunError::Closed) => {
-                self.is_stopped = true;
+                self.close();
                 Ok(())
             }
             Err(error) => Err(error),
         }
     }
-}
 
-impl super::Run<'_> {
     /// Leaves a record out that failed, in the way that was asked for.
     pub(super) fn leave_out(
         &mut self,
@@ -165,7 +163,7 @@ impl super::Run<'_> {
             self.summary.failed += 1;
             self.tell_failed(input, stored, &at, why);
         }
-        self.taken(input, stored);
+        self.note_taken(input, stored);
         Ok(())
     }
 

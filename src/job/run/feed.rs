@@ -40,14 +40,18 @@ struct Texts {
 impl Run<'_> {
     /// Takes all records up to where the readers stop.
     pub(super) fn feed(&mut self, sources: &mut Sources) -> Result<(), RunError> {
-        let Sources { inputs, scratch, total, .. } = sources;
+        let Sources { inputs, scratch, total, .. } = &mut *sources;
         let mut texts = Texts::default();
         match &mut inputs[..] {
             [source] if source.readers.len() == 1 || !self.plan.has_state => {
-                self.feed_in_turn(source, scratch, *total, &mut texts)
+                self.feed_in_turn(source, scratch, *total, &mut texts)?;
             }
-            inputs => self.feed_by_time(inputs, scratch, *total, &mut texts),
+            inputs => self.feed_by_time(inputs, scratch, *total, &mut texts)?,
         }
+        if let Some(kept) = self.kept.as_mut().filter(|_| !self.is_stopped) {
+            kept.note_all_taken(sources);
+        }
+        Ok(())
     }
 
     /// One partition after the other, straight from the log.
@@ -114,71 +118,38 @@ impl Run<'_> {
                 let place = plan.inputs.iter().position(|input| input.id == id);
                 let place = place.expect("a plan has all inputs of its topology");
                 let (input, source) = (&plan.inputs[place], &mut sources[place]);
-                let (mut bytes, mut failed) = (0, None);
+                let mut bytes = 0;
                 let Source { readers, by_time, .. } = source;
                 let range = RecordRange::default();
-                let _ = by_time.visit(readers, range, scratch, |located| {
+                let visited = by_time.visit(readers, range, scratch, |located| {
                     let mut record = OwnedRecord::copied(&located, &mut texts.headers);
                     bytes += record.size_in_bytes();
-                    match self.time(input, &mut record) {
-                        Ok(true) => waiting.push(id, record.timestamp, record),
-                        Ok(false) => {}
-                        Err(error) => failed = Some(error),
-                    }
-                    match bytes >= bytes_max || failed.is_some() {
+                    time(input, &mut record);
+                    waiting.push(id, record.timestamp, record);
+                    match bytes >= bytes_max {
                         true => ControlFlow::Break(()),
                         false => ControlFlow::Continue(()),
                     }
                 })?;
-                if let Some(error) = failed {
-                    return Err(error);
-                }
-                if waiting.waiting(id) == 0 {
+                if visited.is_continue() {
                     waiting.set_done(id, true);
                 }
             }
             let Some((id, record)) = waiting.take() else { return Ok(()) };
             let input = plan.inputs.iter().find(|input| input.id == id);
             let input = input.expect("a plan has all inputs of its topology");
-            let stored = Stored {
-                partition: record.partition,
-                offset: record.offset,
-                timestamp: record.timestamp,
-                key: record.key(),
-                value: record.value(),
-                headers: record.headers(),
-            };
-            self.take_timed(input, &stored, total, texts)?;
+            match &record.failure {
+                None => self.process(input, &record.stored(), total, texts)?,
+                Some(why) => {
+                    self.summary.records_in += 1;
+                    self.leave_out(input, &record.stored(), why)?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Gives a record that waits the time that it is to have. False where that failed, and it is left out.
-    fn time(&mut self, input: &Input, record: &mut OwnedRecord) -> Result<bool, RunError> {
-        let Some(timestamp) = &input.timestamp else { return Ok(true) };
-        let stored = Stored {
-            partition: record.partition,
-            offset: record.offset,
-            timestamp: record.timestamp,
-            key: record.key(),
-            value: record.value(),
-            headers: record.headers(),
-        };
-        let mut texts = Texts::default();
-        let timed = decoded(input, &stored, &mut texts).and_then(|record| timestamp(&record));
-        match timed {
-            Ok(timestamp) => {
-                record.timestamp = timestamp;
-                Ok(true)
-            }
-            Err(error) => {
-                self.summary.records_in += 1;
-                self.leave_out(input, &stored, &error.to_string()).map(|()| false)
-            }
-        }
-    }
-
-    /// Takes a record.
+    /// Takes a record straight from the log.
     fn take(
         &mut self,
         input: &Input,
@@ -187,11 +158,11 @@ impl Run<'_> {
         texts: &mut Texts,
     ) -> Result<(), RunError> {
         let Some(timestamp) = &input.timestamp else {
-            return self.take_timed(input, stored, total, texts);
+            return self.process(input, stored, total, texts);
         };
         let timed = decoded(input, stored, texts).and_then(|record| timestamp(&record));
         match timed {
-            Ok(timestamp) => self.take_timed(input, &Stored { timestamp, ..*stored }, total, texts),
+            Ok(timestamp) => self.process(input, &Stored { timestamp, ..*stored }, total, texts),
             Err(error) => {
                 self.summary.records_in += 1;
                 self.leave_out(input, stored, &error.to_string())
@@ -199,9 +170,9 @@ impl Run<'_> {
         }
     }
 
-    /// Takes a record that has its time.
+    /// Gives a record that has its time to the task.
     #[inline]
-    fn take_timed(
+    fn process(
         &mut self,
         input: &Input,
         stored: &Stored<'_>,
@@ -210,6 +181,9 @@ impl Run<'_> {
     ) -> Result<(), RunError> {
         if self.looks.is_due() {
             self.look(total)?;
+            if self.is_stopped {
+                return Ok(());
+            }
         }
         self.summary.records_in += 1;
         if !self.since.left_out.is_empty()
@@ -232,7 +206,7 @@ impl Run<'_> {
         let refused = ready.take_refused();
         drop(ready);
         let Err(error) = processed else {
-            self.taken(input, stored);
+            self.note_taken(input, stored);
             return Ok(());
         };
         match whose(error, refused) {
@@ -242,7 +216,7 @@ impl Run<'_> {
             }
             Ok(why) => self.leave_out(input, stored, &why),
             Err(RunError::Closed) => {
-                self.is_stopped = true;
+                self.close();
                 Ok(())
             }
             Err(RunError::Interrupted) if self.kept.is_none() || self.task.is_intact() => {
@@ -265,16 +239,29 @@ impl Run<'_> {
             return self.put_out(false);
         }
         self.commit_due = Instant::now() + COMMIT_INTERVAL_MIN;
-        self.is_stopped |= self.front.flush().is_err();
+        if self.front.flush().is_err() {
+            self.close();
+        }
         Ok(self.output.flush()?)
     }
 
     /// Notes that a record is done with.
     #[inline]
-    pub(super) fn taken(&mut self, input: &Input, stored: &Stored<'_>) {
+    pub(super) fn note_taken(&mut self, input: &Input, stored: &Stored<'_>) {
         if let Some(kept) = &mut self.kept {
-            kept.take(input.place, stored.partition, stored.offset);
+            kept.note_taken(input.place, stored.partition, stored.offset);
         }
+    }
+}
+
+/// Gives a record that waits the time that it is to have.
+fn time(input: &Input, record: &mut OwnedRecord) {
+    let Some(timestamp) = &input.timestamp else { return };
+    let mut texts = Texts::default();
+    let timed = decoded(input, &record.stored(), &mut texts).and_then(|record| timestamp(&record));
+    match timed {
+        Ok(timestamp) => record.timestamp = timestamp,
+        Err(error) => record.failure = Some(error.to_string()),
     }
 }
 

@@ -9,7 +9,9 @@
 
 mod failure;
 mod feed;
-pub(super) mod kept;
+mod kept;
+pub(super) mod notes;
+mod opened;
 mod outbox;
 mod output;
 mod record;
@@ -32,6 +34,7 @@ pub use crate::stream::Origin;
 use crate::stream::{Counts, MemoryState, Outside, State, Task};
 use failure::LeftOut;
 use kept::Kept;
+use opened::Opened;
 use output::Results;
 use sources::{Globals, Sources};
 
@@ -62,6 +65,8 @@ pub struct Options {
     pub commit_interval: Duration,
     /// Bytes of changes that may wait until then.
     pub cache_bytes: usize,
+    /// Whether a job with a name sends each result once; else at least once, and readers see it at once.
+    pub exactly_once: bool,
 }
 
 /// What a run did.
@@ -208,13 +213,14 @@ impl Setting<'_> {
         let watcher = options.follow.then(|| cluster.watch()).flatten();
         let mut sources = Sources::open(cluster, plan, task)?;
         let mut summary = since.summary;
-        let (mut unsent, mut is_lost) = (None, false);
+        // A row of a global table that was there before a record is seen with it.
+        globals.follow(cluster)?;
+        let (mut unsent, mut is_behind) = (None, false);
         let (state, kept): (Box<dyn State>, _) = match named {
             None => (Box::new(MemoryState::new()), None),
             Some(named) => {
-                let writes_topics = !output::topics(plan, &options.on_error).is_empty();
-                let opened = Kept::open(self, named, writes_topics, &mut sources)?;
-                (unsent, is_lost) = (opened.unsent, opened.is_lost);
+                let opened = Opened::open(self, named, &mut sources)?;
+                (unsent, is_behind) = (opened.unsent, opened.is_behind);
                 summary.missed += opened.missed;
                 (opened.state, Some(opened.kept))
             }
@@ -242,8 +248,9 @@ impl Setting<'_> {
             commit_due: Instant::now(),
             looks: Looks::new(),
             is_stopped: false,
+            is_closed: false,
         };
-        let ended = run.go(&mut sources, unsent, is_lost, watcher.as_ref());
+        let ended = run.go(&mut sources, unsent, is_behind, watcher.as_ref());
         if let Some(kept) = &run.kept {
             kept.abort();
         }
@@ -272,6 +279,8 @@ struct Run<'r> {
     looks: Looks,
     /// It was asked to stop, or nobody takes its results.
     is_stopped: bool,
+    /// Nobody takes its results: what they are of is not taken in.
+    is_closed: bool,
 }
 
 impl Run<'_> {
@@ -280,19 +289,19 @@ impl Run<'_> {
         &mut self,
         sources: &mut Sources,
         unsent: Option<Vec<u8>>,
-        is_lost: bool,
+        is_behind: bool,
         watcher: Option<&Watcher>,
     ) -> Result<Summary, RunError> {
         if let (Some(unsent), Some(kept)) = (unsent, &mut self.kept) {
             self.output.send_kept(&unsent, self.now_ms)?;
             kept.commit_transaction(self.now_ms)?;
         }
-        if is_lost {
+        if is_behind {
             self.output.is_discarding = true;
             self.feed(sources)?;
             self.put_out(false)?;
             self.output.is_discarding = false;
-            sources.follow(self.cluster)?;
+            self.look_for_more(sources)?;
         }
         if !self.is_stopped {
             self.feed(sources)?;
@@ -308,30 +317,56 @@ impl Run<'_> {
     /// Goes on with what comes.
     fn follow(&mut self, sources: &mut Sources, watcher: Option<&Watcher>) -> Result<(), RunError> {
         let mut last_new = Instant::now();
+        let mut is_kept = true;
         while !self.is_stopped {
-            self.globals.follow()?;
-            if sources.follow(self.cluster)? {
-                if let Some(kept) = &mut self.kept {
-                    kept.follow(sources);
-                }
+            if self.look_for_more(sources)? {
+                self.globals.follow(self.cluster)?;
                 self.now_ms = SystemClock.now_ms();
                 self.feed(sources)?;
-                self.put_out(false)?;
+                is_kept = false;
                 last_new = Instant::now();
-                continue;
+            } else {
+                let idle = self.options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
+                if idle == Some(Duration::ZERO) {
+                    return self.put_out(true);
+                }
+                let due = self.commit_due.saturating_duration_since(Instant::now());
+                wait(
+                    watcher,
+                    if is_kept { idle } else { Some(idle.map_or(due, |it| it.min(due))) },
+                );
+                self.is_stopped |= self.front.should_stop();
             }
-            let idle = self.options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
-            if idle == Some(Duration::ZERO) {
-                return self.put_out(true);
+            let is_due = self.kept.is_none()
+                || self.options.commit_interval.is_zero()
+                || Instant::now() >= self.commit_due;
+            if !is_kept && is_due {
+                self.put_out(false)?;
+                is_kept = true;
             }
-            wait(watcher, idle);
-            self.is_stopped |= self.front.should_stop();
         }
-        Ok(())
+        self.put_out(false)
+    }
+
+    /// Looks for what has come. True if there is anything.
+    fn look_for_more(&mut self, sources: &mut Sources) -> Result<bool, RunError> {
+        let has_more = sources.follow(self.cluster)?;
+        if let Some(kept) = &mut self.kept {
+            kept.follow(sources);
+        }
+        Ok(has_more)
+    }
+
+    /// Nobody takes results any more.
+    const fn close(&mut self) {
+        (self.is_closed, self.is_stopped) = (true, true);
     }
 
     /// Brings out what waits, and what a window holds back if that is to be closed.
     fn put_out(&mut self, close: bool) -> Result<(), RunError> {
+        if self.is_closed {
+            return Ok(());
+        }
         let mut ready = self.output.ready(self.front, self.now_ms);
         let outside = &mut Outside { globals: &self.globals.tables, output: &mut ready };
         let done = match close && !self.is_stopped {
@@ -344,8 +379,9 @@ impl Run<'_> {
             self.failed_without_record(error, refused)?;
         }
         if self.front.flush().is_err() {
-            // What was not printed is not taken in.
-            self.is_stopped = true;
+            self.close();
+        }
+        if self.is_closed {
             return Ok(());
         }
         let Some(kept) = &mut self.kept else { return Ok(self.output.flush()?) };
@@ -374,7 +410,7 @@ impl Run<'_> {
 
     fn end(&mut self) -> Result<Summary, RunError> {
         self.output.finish()?;
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = self.kept.as_mut().filter(|_| !self.is_closed) {
             kept.end(self.task.state_mut(), self.now_ms)?;
         }
         self.count();

@@ -89,9 +89,6 @@ impl<'c> Results<'c> {
         headers: &[u8],
         now_ms: i64,
     ) -> std::result::Result<(), SendError> {
-        if self.is_discarding {
-            return Ok(());
-        }
         let place = self.place_of(topic).expect("each topic of a job has a producer");
         let producer = &mut self.producers[place].1;
         match &mut self.outbox {
@@ -100,8 +97,11 @@ impl<'c> Results<'c> {
                 producer.send(record, None, now_ms)
             }
             Some(outbox) => {
+                // Also of one that was sent before: what was refused then is left out again.
                 producer.check(record, now_ms)?;
-                outbox.push(topic, record, headers);
+                if !self.is_discarding {
+                    outbox.push(topic, record, headers);
+                }
                 Ok(())
             }
         }
@@ -213,9 +213,6 @@ impl Ready<'_, '_> {
     }
 
     fn send(&mut self, sink: &Sink, record: &Record<'_>) -> std::result::Result<(), Refused> {
-        if self.results.is_discarding {
-            return Ok(());
-        }
         let (mut key, mut value) =
             (std::mem::take(&mut self.results.key), std::mem::take(&mut self.results.value));
         let sent = self.send_encoded(sink, record, &mut key, &mut value);
@@ -250,13 +247,15 @@ impl Ready<'_, '_> {
         };
         let Some(topic) = &sink.topic else {
             let printed = Printed { origin: record.origin, record: stored };
-            self.front.print(&printed).map_err(|_| Refused::Closed)?;
-            self.results.records += 1;
+            if !self.results.is_discarding {
+                self.front.print(&printed).map_err(|_| Refused::Closed)?;
+                self.results.records += 1;
+            }
             return Ok(());
         };
         match self.results.put(topic, &stored, record.headers.0, self.now_ms) {
             Ok(()) => {
-                self.results.records += 1;
+                self.results.records += u64::from(!self.results.is_discarding);
                 Ok(())
             }
             Err(SendError::Failed(error)) => Err(Refused::Failed(error)),

@@ -1,5 +1,6 @@
 //! Records that wait to be taken in the order of their times.
 
+use super::feed::Stored;
 use crate::cluster::LocatedRecord;
 use crate::job::programs::encoded_headers;
 use crate::stream::Headers;
@@ -13,6 +14,8 @@ pub(super) struct OwnedRecord {
     bytes: Vec<u8>,
     key: Option<usize>,
     value: Option<usize>,
+    /// Why it can't be taken.
+    pub(super) failure: Option<String>,
 }
 
 impl OwnedRecord {
@@ -32,6 +35,18 @@ impl OwnedRecord {
             bytes,
             key: record.key.map(<[u8]>::len),
             value: record.value.map(<[u8]>::len),
+            failure: None,
+        }
+    }
+
+    pub(super) fn stored(&self) -> Stored<'_> {
+        Stored {
+            partition: self.partition,
+            offset: self.offset,
+            timestamp: self.timestamp,
+            key: self.key(),
+            value: self.value(),
+            headers: self.headers(),
         }
     }
 
@@ -40,16 +55,16 @@ impl OwnedRecord {
         size_of::<Self>() + self.bytes.len()
     }
 
-    pub(super) fn key(&self) -> Option<&[u8]> {
+    fn key(&self) -> Option<&[u8]> {
         self.key.map(|length| &self.bytes[..length])
     }
 
-    pub(super) fn value(&self) -> Option<&[u8]> {
+    fn value(&self) -> Option<&[u8]> {
         let start = self.key.unwrap_or_default();
         self.value.map(|length| &self.bytes[start..start + length])
     }
 
-    pub(super) fn headers(&self) -> Headers<'_> {
+    fn headers(&self) -> Headers<'_> {
         Headers(&self.bytes[self.key.unwrap_or_default() + self.value.unwrap_or_default()..])
     }
 }

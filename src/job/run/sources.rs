@@ -12,7 +12,7 @@ use crate::serde::Serde;
 use crate::stream::{GlobalId, GlobalTables, MemoryState, Record};
 
 /// How often it is looked for new partitions.
-pub(super) const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All inputs of a plan, in its order.
 #[derive(Debug)]
@@ -103,10 +103,7 @@ impl Sources {
     /// Looks for what has come, now and then also for partitions that have. True if there is anything.
     pub(super) fn follow(&mut self, cluster: &Cluster) -> Result<bool, RunError> {
         let mut has_more = false;
-        let is_counting = self.counted.elapsed() >= COUNT_INTERVAL;
-        if is_counting {
-            self.counted = Instant::now();
-        }
+        let is_counting = is_time_to_count(&mut self.counted);
         for input in &mut self.inputs {
             if is_counting {
                 input.grow(cluster, self.task)?;
@@ -117,10 +114,21 @@ impl Sources {
     }
 }
 
+/// Whether it is time again to look for new partitions.
+pub(super) fn is_time_to_count(counted: &mut Instant) -> bool {
+    let is_time = counted.elapsed() >= COUNT_INTERVAL;
+    if is_time {
+        *counted = Instant::now();
+    }
+    is_time
+}
+
 /// Global tables, and the topics that they are of.
 pub(super) struct Globals {
     pub(super) tables: GlobalTables,
     topics: Vec<GlobalTopic>,
+    /// When it was last looked for partitions that are new.
+    counted: Instant,
 }
 
 /// The topic of a global table.
@@ -132,7 +140,7 @@ struct GlobalTopic {
 }
 
 impl Globals {
-    /// Loads the tables of a plan.
+    /// The tables of a plan, with nothing in them yet.
     pub(super) fn open(cluster: &Cluster, plan: &Plan) -> Result<Self, RunError> {
         let open = |global: &crate::job::plan::Global| {
             let topic = cluster.topic(&global.topic)?;
@@ -145,16 +153,17 @@ impl Globals {
         };
         let topics = plan.globals.iter().map(open).collect::<Result<Vec<_>, RunError>>()?;
         let tables = GlobalTables::new(Box::new(MemoryState::new()));
-        let mut globals = Self { tables, topics };
-        let Self { tables, topics } = &mut globals;
-        topics.iter_mut().try_for_each(|topic| topic.load(tables))?;
-        Ok(globals)
+        Ok(Self { tables, topics, counted: Instant::now() })
     }
 
-    /// Takes what has come.
-    pub(super) fn follow(&mut self) -> Result<(), RunError> {
-        let Self { tables, topics } = self;
+    /// Takes what there is, or has come.
+    pub(super) fn follow(&mut self, cluster: &Cluster) -> Result<(), RunError> {
+        let is_counting = is_time_to_count(&mut self.counted);
+        let Self { tables, topics, .. } = self;
         for topic in topics {
+            if is_counting {
+                topic.source.grow(cluster, None)?;
+            }
             if topic.source.follow()? {
                 topic.load(tables)?;
             }

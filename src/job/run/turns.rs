@@ -5,10 +5,10 @@
 use std::time::{Duration, Instant};
 
 use super::failure::RunError;
-use super::kept::Named;
-use super::sources::{COUNT_INTERVAL, Globals, Sources};
+use super::kept::{Kept, Named};
+use super::sources::{Globals, Sources, is_time_to_count};
 use super::{Front, Options, Setting, SinceCommit, Summary, wait};
-use crate::cluster::{Cluster, TransactionalOffsets};
+use crate::cluster::Cluster;
 use crate::job::plan::Plan;
 use crate::model::Offset;
 
@@ -59,7 +59,6 @@ pub(super) fn run(
                 continue;
             };
             has_worked = true;
-            globals.follow()?;
             let turn = Setting { options: &turn_options, task: Some(task.partition), ..setting };
             since.summary = turn.run(&mut globals, &mut since, Some(total), &mut *front)?;
             since.left_out.clear();
@@ -79,8 +78,7 @@ pub(super) fn run(
         if !options.follow {
             continue;
         }
-        if counted.elapsed() >= COUNT_INTERVAL {
-            counted = Instant::now();
+        if is_time_to_count(&mut counted) {
             add_tasks(&mut tasks, cluster, plan, named)?;
         }
         for task in &mut tasks {
@@ -110,25 +108,20 @@ fn add_tasks(
     }
     let known = i32::try_from(tasks.len()).unwrap_or(i32::MAX);
     if known < count {
-        let group = cluster.transactional_offsets(named.name)?;
+        let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
         for partition in known..count {
-            tasks.push(Task::open(cluster, plan, partition, &group)?);
+            tasks.push(Task::open(cluster, plan, partition, &kept)?);
         }
     }
     Ok(())
 }
 
 impl Task {
-    fn open(
-        cluster: &Cluster,
-        plan: &Plan,
-        partition: i32,
-        group: &TransactionalOffsets,
-    ) -> Result<Self, RunError> {
+    fn open(cluster: &Cluster, plan: &Plan, partition: i32, kept: &Kept) -> Result<Self, RunError> {
         let mut sources = Sources::open(cluster, plan, Some(partition))?;
         for source in &mut sources.inputs {
             for reader in &mut source.readers {
-                if let Some(committed) = group.committed(&source.topic, partition) {
+                if let Some(committed) = kept.position(&source.topic, partition) {
                     reader.seek(Offset(committed.offset));
                 }
             }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{Row, ViewError};
 use crate::cluster::{self, Cluster, Job};
 use crate::job::plan::Plan;
-use crate::job::run::kept::{OFFSETS, read_offsets};
+use crate::job::run::notes::{OFFSETS, read_offsets};
 use crate::job::state::StateView;
 use crate::model::{Offset, Uuid};
 use crate::stream::{self, Keys, Value, Window, read_rows};
@@ -19,6 +19,8 @@ pub struct TableView<'p> {
 /// How far a table has come in a partition of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reflected {
+    /// The place of the input among those of the plan.
+    pub input: u32,
     /// The topic.
     pub topic: Uuid,
     /// The partition.
@@ -77,6 +79,7 @@ impl<'p> TableView<'p> {
         let note = self.state.noted(OFFSETS).map_err(cluster::Error::from)?;
         let taken = note.and_then(read_offsets).unwrap_or_default();
         let reflected = taken.into_iter().map(|taken| Reflected {
+            input: taken.input,
             topic: taken.topic,
             partition: taken.partition,
             next: taken.offset,

@@ -88,7 +88,10 @@ impl Joins {
     }
 }
 
-fn building(text: &str, is_stream: bool) -> Result<Building, CommandError> {
+/// Reads `NAME` or `NAME=ALIAS`.
+pub(in crate::cli::commands) fn parse_alias(
+    text: &str,
+) -> Result<(TopicName, String), CommandError> {
     let (topic, alias) = match text.split_once('=') {
         None => (topic_name(text)?, None),
         Some((topic, alias)) => (topic_name(topic)?, Some(alias.to_owned())),
@@ -99,6 +102,11 @@ fn building(text: &str, is_stream: bool) -> Result<Building, CommandError> {
             "the alias {alias:?} is no name for programs: letters, digits and _ make one"
         )));
     }
+    Ok((topic, alias))
+}
+
+fn building(text: &str, is_stream: bool) -> Result<Building, CommandError> {
+    let (topic, alias) = parse_alias(text)?;
     let (on, global, kind) = (None, false, JoinKind::Inner);
     Ok(Building { topic, alias, is_stream, on, global, kind, within: None, grace: None })
 }

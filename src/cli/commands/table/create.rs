@@ -1,17 +1,20 @@
 //! `runnel table create`: what a table is made of, and how.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::grammar::{AggregateArg, EmitArg, WindowArg, parse_aggregate, parse_emit, parse_window};
 use crate::cli::commands::Outcome;
+use crate::cli::commands::stream::parse_alias;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
-use crate::cli::job::{check_outputs, milliseconds, parse_bytes, parse_serde_pair, taken_name};
+use crate::cli::job::{
+    check_circles, check_outputs, milliseconds, parse_bytes, parse_serde_pair, taken_name,
+};
 use crate::cluster::{Cluster, Error};
 use crate::job::plan::plan;
+use crate::job::run::OnError;
 use crate::job::{
     Aggregate, Definition, JoinKind, KeySerde, Serdes, Source, TableDefinition, TableJoin, Window,
-    alias_of,
 };
 use crate::model::TopicName;
 use crate::serde::Serde;
@@ -124,7 +127,7 @@ Examples:
   runnel table create big --from visits --where '. > 100'";
 
 /// What a name is a table of, on the right of a join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum As {
     Stream,
     Table,
@@ -140,6 +143,7 @@ pub(super) fn run(context: &Context, args: &CreateArgs) -> Outcome {
     // All mistakes are found before anything is made.
     let plan = plan(&definition)?;
     check_outputs(&cluster, &args.name, &plan)?;
+    check_circles(&plan, &OnError::Fail)?;
     let stored = serde_json::to_value(&definition).map_err(CommandError::failed)?;
     if args.if_not_exists
         && let Some(job) = cluster.job(&args.name)?
@@ -166,7 +170,7 @@ fn definition(cluster: &Cluster, args: &CreateArgs) -> Result<TableDefinition, C
             "--latest is for topics: a table has one row for each key",
         ));
     }
-    if args.aggregates_are_missing() && matches!(from, Source::Stream(_)) {
+    if args.agg.is_empty() && matches!(from, Source::Stream(_)) {
         return Err(CommandError::usage("a topic is made a table by --agg or --latest").hint(
             "--agg count counts the records of each key, --latest keeps the latest of each",
         ));
@@ -207,12 +211,6 @@ fn definition(cluster: &Cluster, args: &CreateArgs) -> Result<TableDefinition, C
     })
 }
 
-impl CreateArgs {
-    const fn aggregates_are_missing(&self) -> bool {
-        self.agg.is_empty()
-    }
-}
-
 fn serde(text: &str) -> Result<Serde, CommandError> {
     text.parse().map_err(|error: String| CommandError::usage(error))
 }
@@ -230,14 +228,7 @@ fn check_names(aggregates: &[Aggregate]) -> Result<(), CommandError> {
 }
 
 fn join(cluster: &Cluster, text: &str, args: &CreateArgs) -> Result<TableJoin, CommandError> {
-    let (name, alias) = match text.split_once('=') {
-        Some((_, "")) => return Err(CommandError::usage("--join TABLE=ALIAS has no alias")),
-        None => (text, ""),
-        Some(parts) => parts,
-    };
-    let name = TopicName::new(name)
-        .map_err(|error| CommandError::usage(format!("--join: bad name {name:?}: {error}")))?;
-    let alias = if alias.is_empty() { alias_of(&name) } else { alias.to_owned() };
+    let (name, alias) = parse_alias(text)?;
     let kind = match (args.left, args.outer) {
         (true, _) => JoinKind::Left,
         (_, true) => JoinKind::Outer,

@@ -81,7 +81,7 @@ pub(super) fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
     let bytes = view.as_ref().map_or(0, TableView::bytes);
     let reflected = view.as_ref().map(TableView::reflected).transpose()?.unwrap_or_default();
     let mut behind = Vec::new();
-    for input in &plan.inputs {
+    for (place, input) in (0..).zip(&plan.inputs) {
         let topic = match cluster.topic(&input.topic) {
             Err(Error::NoSuchTopic(_)) => {
                 behind.push((input.topic.clone(), None));
@@ -93,7 +93,7 @@ pub(super) fn describe(context: &Context, args: &DescribeArgs) -> Outcome {
         for partition in 0..topic.partitions {
             let (start, end) = cluster.reader(&topic, partition)?.bounds();
             let of = |it: &&crate::job::view::Reflected| {
-                it.topic == topic.id && it.partition == partition
+                (it.input, it.topic, it.partition) == (place, topic.id, partition)
             };
             let next = reflected.iter().find(of).map_or(start, |it| it.next.max(start));
             lag += (end - next).max(0);
@@ -149,10 +149,6 @@ pub(super) fn drop_table(context: &Context, args: &DropArgs) -> Outcome {
     std::mem::drop(cluster);
     let cluster = context.open_to_write()?;
     cluster.drop_job(name)?;
-    let mut commits = cluster.commits(name)?;
-    if commits.is_known() {
-        commits.delete()?;
-    }
     if let Some(topic) = topic {
         match cluster.delete_topic(&topic) {
             Err(Error::NoSuchTopic(_)) => {}

@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
         definition.cache_max_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     let cache_bytes = args.cache_max_bytes.or(of_table).unwrap_or(CACHE_BYTES);
     let plan = table_plan(definition)?;
-    job::check_on_error(&args.on_error.0, &plan)?;
+    job::check_circles(&plan, &args.on_error.0)?;
     let options = Options {
         follow: args.follow,
         idle,
@@ -80,6 +80,7 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
         close: args.close,
         commit_interval: Duration::from_millis(interval_ms),
         cache_bytes,
+        exactly_once: true,
     };
     let named = Named { name: &args.name, job: &kept };
     let _lease = match job::lease(context, &cluster, named)? {

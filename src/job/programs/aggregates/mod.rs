@@ -86,14 +86,18 @@ impl Slots {
     ) -> stream::Result<()> {
         out.clear();
         let mut made = take_buffer();
-        let mut is_gone = false;
+        // Only where nothing is left of any of them is the row gone.
+        let mut is_gone = true;
         for slot in &self.0 {
             let old = before.as_mut().map_or(Ok(&[][..]), take)?;
             let bytes = out.write();
             let start = bytes.len();
             bytes.extend_from_slice(&[0; 4]);
             made.clear();
-            is_gone |= !make(slot, old, &mut made)?;
+            match make(slot, old, &mut made)? {
+                true => is_gone = false,
+                false => made.clear(),
+            }
             bytes.extend_from_slice(&made);
             // A record's value is never as long as this.
             let length = u32::try_from(made.len()).unwrap_or(u32::MAX);

@@ -14,7 +14,8 @@ impl Number {
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         // A value that a program gives as it is comes as it was stored.
-        let inner = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let text = text.trim();
+        let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let text = inner.unwrap_or(text);
         if let Ok(whole) = text.parse() {
             return Some(Self::Whole(whole));

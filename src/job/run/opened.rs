@@ -1,0 +1,168 @@
+//! Where a job goes on: what it kept, what of that it still has to send, and how much it has to do again in silence.
+//!
+//! A state is never behind what was sent. One that is, is being made again: it was lost, or thrown away, and whoever made it again before
+//! may have died over it. Up to where the group stands its results are not sent then, for they were.
+
+use std::path::PathBuf;
+
+use super::failure::RunError;
+use super::kept::{Kept, KeptInput, KeptResults, Named};
+use super::notes::{NUMBER, OFFSETS, OUTBOX, Taken, read_offsets};
+use super::sources::{Source, Sources};
+use super::{Setting, output};
+use crate::cluster::{Cluster, PartitionReader};
+use crate::job::state::TaskState;
+use crate::model::Offset;
+use crate::stream::{MemoryState, State};
+
+/// Where a job goes on.
+pub(super) struct Opened {
+    pub(super) state: Box<dyn State>,
+    pub(super) kept: Kept,
+    /// Partitions of which records were deleted that it had not taken in.
+    pub(super) missed: usize,
+    /// Results that were kept and not sent.
+    pub(super) unsent: Option<Vec<u8>>,
+    /// Whether the state is behind what was sent: readers stop where the group stands.
+    pub(super) is_behind: bool,
+}
+
+impl Opened {
+    /// Opens what is kept of a job, and puts the readers of its inputs where it goes on.
+    pub(super) fn open(
+        setting: Setting<'_>,
+        named: Named<'_>,
+        sources: &mut Sources,
+    ) -> Result<Self, RunError> {
+        let Setting { cluster, plan, options, task, .. } = setting;
+        // What a run that died has open is ended before its offsets are looked at.
+        let (name, id) = (named.name, named.job.id);
+        let id = task.map_or_else(|| format!("{name}-{id}"), |task| format!("{name}-{id}-{task}"));
+        let sends = options.exactly_once && !output::topics(plan, &options.on_error).is_empty();
+        let transaction = sends.then(|| cluster.transaction(&id)).transpose()?;
+        let kept = Kept::new(named.job, cluster.transactional_offsets(name)?, transaction);
+        match plan.has_state {
+            false => Self::without_state(kept, sources),
+            true => Self::with_state(kept, (cluster, named), sources),
+        }
+    }
+
+    /// Goes on where the group stands.
+    fn without_state(kept: Kept, sources: &mut Sources) -> Result<Self, RunError> {
+        let state = Box::new(MemoryState::new());
+        let mut opened = Self { state, kept, missed: 0, unsent: None, is_behind: false };
+        for source in &mut sources.inputs {
+            for reader in &mut source.readers {
+                let partition = reader.partition().partition;
+                let Some(committed) = opened.kept.position(&source.topic, partition) else {
+                    continue;
+                };
+                let (offset, epoch) = (Offset(committed.offset), committed.leader_epoch);
+                opened.resume(reader, offset, epoch)?;
+            }
+        }
+        opened.remember_positions(sources);
+        Ok(opened)
+    }
+
+    fn with_state(
+        mut kept: Kept,
+        (cluster, named): (&Cluster, Named<'_>),
+        sources: &mut Sources,
+    ) -> Result<Self, RunError> {
+        let state = TaskState::open(&state_directory(cluster, named)?).map_err(|error| {
+            if error.is_malformed() { RunError::Damaged(error) } else { RunError::State(error) }
+        })?;
+        let noted = |name| state.noted(name).map_err(RunError::State);
+        let unreadable = || RunError::Notes(named.name.clone());
+        let taken = noted(OFFSETS)?.map(|note| read_offsets(note).ok_or_else(unreadable));
+        let taken = taken.transpose()?.unwrap_or_default();
+        let number = noted(NUMBER)?.map(|note| note.try_into().map_err(|_| unreadable()));
+        let number = number.transpose()?.map_or(0, u64::from_be_bytes);
+        let outbox = noted(OUTBOX)?.filter(|outbox| !outbox.is_empty()).map(<[u8]>::to_vec);
+        let are_there = outbox.is_some();
+        let sent = kept.sent_number(sources);
+        let last = number.max(sent.unwrap_or_default());
+        kept.results = Some(KeptResults { number: last, are_there });
+        let unsent = outbox.filter(|_| sent != Some(number));
+        let state = Box::new(state);
+        let mut opened = Self { state, kept, missed: 0, unsent, is_behind: false };
+        opened.go_on(&taken, sources)?;
+        if sent.is_some() {
+            opened.stop_at_group(sources);
+        }
+        Ok(opened)
+    }
+
+    /// Puts readers where the state is.
+    fn go_on(&mut self, taken: &[Taken], sources: &mut Sources) -> Result<(), RunError> {
+        for (input, source) in (0..).zip(&mut sources.inputs) {
+            let topic = &source.topic;
+            for reader in &mut source.readers {
+                let partition = reader.partition().partition;
+                let of = |it: &&Taken| (it.input, it.partition) == (input, partition);
+                match taken.iter().find(of) {
+                    Some(taken) if taken.topic != topic.id => {
+                        return Err(RunError::AnotherTopic(topic.name.clone()));
+                    }
+                    Some(taken) => self.resume(reader, taken.offset, taken.leader_epoch)?,
+                    // The state is new, or the partition is.
+                    None => {}
+                }
+            }
+        }
+        self.remember_positions(sources);
+        Ok(())
+    }
+
+    fn resume(
+        &mut self,
+        reader: &mut PartitionReader,
+        offset: Offset,
+        leader_epoch: i32,
+    ) -> Result<(), RunError> {
+        self.missed += usize::from(offset < reader.bounds().0);
+        match reader.resume(offset, leader_epoch)? {
+            None => Ok(()),
+            Some(_) => Err(RunError::CutInput(reader.partition().clone())),
+        }
+    }
+
+    /// Where the state is behind the group, readers stop there first.
+    fn stop_at_group(&mut self, sources: &mut Sources) {
+        let committed = |source: &Source, reader: &PartitionReader| {
+            let partition = reader.partition().partition;
+            let committed = self.kept.position(&source.topic, partition);
+            Offset(committed.map_or(0, |committed| committed.offset))
+        };
+        let is_behind = |source: &Source| {
+            source.readers.iter().any(|reader| reader.position() < committed(source, reader))
+        };
+        if !sources.inputs.iter().any(is_behind) {
+            return;
+        }
+        let mut missed = 0;
+        for source in &mut sources.inputs {
+            let stops: Vec<_> =
+                source.readers.iter().map(|reader| committed(source, reader)).collect();
+            for (reader, stop) in source.readers.iter_mut().zip(stops) {
+                missed += usize::from(
+                    reader.position() == reader.bounds().0 && reader.bounds().0 > Offset::ZERO,
+                );
+                reader.stop_at(stop);
+            }
+        }
+        self.missed += missed;
+        self.is_behind = true;
+    }
+
+    fn remember_positions(&mut self, sources: &Sources) {
+        self.kept.inputs = sources.inputs.iter().map(KeptInput::new).collect();
+    }
+}
+
+/// The directory of the state of a job's one task.
+fn state_directory(cluster: &Cluster, named: Named<'_>) -> Result<PathBuf, RunError> {
+    let directory = cluster.make_job_state(named.job)?;
+    directory.ok_or_else(|| RunError::NoState(named.name.clone()))
+}
