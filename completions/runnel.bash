@@ -1273,7 +1273,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__table__subcmd__show)
-            opts="-f -J -d -q -v -h --prefix --window --follow --json --csv --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -J -d -q -v -h --prefix --window --follow --json --csv --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1284,14 +1284,6 @@ _runnel() {
                     return 0
                     ;;
                 --window)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --key-serde)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --value-serde)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

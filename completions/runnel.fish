@@ -215,11 +215,11 @@ complete -c runnel -n "__fish_runnel_using_subcommand stream" -l commit-interval
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l guarantee -d 'With --id: exactly-once, or at-least-once: without transactions, so that readers see results at once' -r -f -a "exactly-once\t''
 at-least-once\t''"
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l drop -d 'Forget the stream of this name, and how far it came' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l idle -d 'With -f: stop when nothing has come for this long' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -s K -l key-delim -d 'The key and S before each value' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l key-serde -d 'What keys hold, read and written: one serde, or IN:OUT' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l value-serde -d 'What values hold, read and written: one serde, or IN:OUT' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -s K -l key-delim -d 'Print the key and S before each value' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double, uuid; IN:OUT if they differ' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l value-serde -d 'What values hold: the same' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -283,8 +283,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: 10m]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l to -d 'The topic that changes go to, made if it is not there' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l key-serde -d 'What keys hold, read and written: one serde, or IN:OUT; windowed: Kafka\'s bytes of windows' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l value-serde -d 'What values hold, read and written: one serde, or IN:OUT' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double, uuid; IN:OUT; OUT may be windowed' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l value-serde -d 'What values hold: the same, but windowed' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -299,7 +299,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l idle -d 'With -f: stop when nothing has come for this long' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'Of a record that fails: fail, skip or dead-letter=TOPIC' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: what the table says]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: what the table says]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
@@ -315,8 +315,6 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l prefix -d 'Only rows whose keys start so' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l window -d 'Only windows that a time is in' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double or uuid' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l value-serde -d 'What values hold' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from show" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

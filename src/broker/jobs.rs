@@ -2,8 +2,9 @@
 //! engine does not look inside. Names of jobs and topics are one name space.
 //!
 //! A job's state is below `state/jobs/<id>`: a cache, which can be made again. One process at a time runs a job, and holds
-//! its lock; or several share it, and each of its tasks is in the hands of one. Dropping a job takes its entry out first; what a crash leaves of its state is removed with the next
-//! job that is dropped.
+//! its lock; or several share it, and each of its tasks is in the hands of one. How far a job is stands in the group of its name.
+//! Dropping a job takes that out first, then its entry; what a crash leaves of its state is removed with the next job that is
+//! dropped.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,8 +41,8 @@ impl Job {
         Self { id, created_ms, definition, other: serde_json::Map::new() }
     }
 
-    /// What a job notes with the offsets that it commits in the group of its name: its id, and a number of its own. A group of that name
-    /// which somebody else made says nothing of the job.
+    /// What a job notes with the offsets that it commits in the group of its name: its id, and a number of its own. A group of
+    /// that name which somebody else made says nothing of the job.
     #[must_use]
     pub fn note(&self, number: Option<u64>) -> String {
         match number {

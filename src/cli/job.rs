@@ -321,11 +321,14 @@ impl From<RunError> for CommandError {
             | RunError::Notes(_)
             | RunError::Outbox
             | RunError::Damaged(_)
-            | RunError::Stream(stream::Error::Corrupt { .. } | stream::Error::Format { .. })) => {
-                Self::failed(&error).hint(
-"`runnel table update NAME --rebuild` makes what is kept of a table anew, `runnel stream --drop NAME` forgets a stream",
-                )
-            }
+            | RunError::Stream(
+                stream::Error::Corrupt { .. } | stream::Error::Format { .. },
+            )) => Self::failed(&error).hint(
+                "for a table, `runnel table update NAME --rebuild` makes it anew; a stream is \
+                     forgotten by `runnel stream --drop NAME`",
+            ),
+            error @ RunError::HeldBack(_) => Self::failed(&error)
+                .hint("it came of several records, so none can be left out; mend what it says"),
             error => Self::failed(&error),
         }
     }

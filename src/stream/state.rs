@@ -63,6 +63,22 @@ pub trait State: Send {
         Ok(())
     }
 
+    /// Notes something beside the state, which counts with the next commit.
+    ///
+    /// # Errors
+    /// As the backend says; the state is not used again.
+    fn note(&mut self, _name: &str, _value: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// What was noted under a name.
+    ///
+    /// # Errors
+    /// As the backend says.
+    fn noted(&self, _name: &str) -> Result<Option<&[u8]>> {
+        Ok(None)
+    }
+
     /// Gives the rows whose keys start so.
     ///
     /// # Errors

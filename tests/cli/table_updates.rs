@@ -238,3 +238,27 @@ fn a_group_of_the_same_name_is_another_thing() {
     world.runnel(stream).run();
     assert_eq!(world.consume(&["out"]), "a\nb\na\nb\n");
 }
+
+/// More results at once than are held in memory.
+#[test]
+fn a_great_many_windows_are_closed_at_once() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let word = "w".repeat(300);
+    let lines: String = (0..40_000)
+        .map(|n| format!("{{\"key\":\"k\",\"value\":\"{word}\",\"ts\":{n}}}\n"))
+        .collect();
+    world.produce(&["in", "-J"], lines);
+    let args = ["table", "create", "t", "--from", "in", "--agg", "last(.)", "--to", "out"];
+    // None of them is closed before: the grace is longer than all of it.
+    let windows = ["--window", "tumbling=1ms", "--grace", "1h", "--emit", "final"];
+    world.runnel([&args[..], &windows].concat()).run();
+    world.runnel(["table", "update", "t", "-q"]).run();
+    assert_eq!(world.consume(&["out"]), "");
+    world.runnel(["table", "update", "t", "-q", "--close"]).run();
+    let sent = world.consume(&["out"]);
+    assert_eq!(sent.lines().count(), 40_000);
+    assert!(sent.lines().all(|line| line == word));
+    world.runnel(["table", "update", "t", "-q", "--close"]).run();
+    assert_eq!(world.consume(&["out"]).lines().count(), 40_000);
+}

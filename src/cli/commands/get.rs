@@ -43,14 +43,21 @@ Examples:
 /// Runs `runnel get`.
 pub(super) fn run(context: &Context, args: &GetArgs) -> Outcome {
     let before = parse_at(args.at.as_deref())?;
-    let key = args.decoding.key(&args.key)?;
     let cluster = context
         .open_to_read()?
         .ok_or_else(|| CommandError::from(Error::NoSuchTopic(args.topic.clone())))?;
-    let found = match cluster.job(&args.topic)? {
-        Some(_) if before.is_some() => return Err(no_past()),
-        Some(_) => find_in_table(&cluster, &args.topic, &key)?,
-        None => {
+    let is_table = cluster.job(&args.topic)?.is_some();
+    let key = match is_table {
+        true => args.key.as_bytes().to_vec(),
+        false => args.decoding.key(&args.key)?,
+    };
+    let found = match is_table {
+        true if before.is_some() => return Err(no_past()),
+        true => {
+            args.decoding.refuse()?;
+            find_in_table(&cluster, &args.topic, &key)?
+        }
+        false => {
             let topic = cluster.topic(&args.topic)?;
             if before.is_some() {
                 tell_what_is_gone(context, &cluster, &topic)?;

@@ -75,7 +75,7 @@ pub(in crate::cli) struct StreamArgs {
     #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new, conflicts_with_all = ["words", "id"])]
     drop: Option<TopicName>,
 
-    /// Of a record that fails: fail, skip or dead-letter=TOPIC
+    /// What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC
     #[arg(long, value_name = "WHAT", help_heading = "Running", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
     on_error: OnErrorArg,
     /// Go on with what comes
@@ -88,7 +88,7 @@ pub(in crate::cli) struct StreamArgs {
     /// One JSON envelope a line, as of `consume`
     #[arg(short = 'J', long, help_heading = "Output", conflicts_with_all = ["to", "key_delim"])]
     json: bool,
-    /// The key and S before each value
+    /// Print the key and S before each value
     #[arg(
         short = 'K',
         long,
@@ -98,10 +98,10 @@ pub(in crate::cli) struct StreamArgs {
         conflicts_with = "to"
     )]
     key_delim: Option<String>,
-    /// What keys hold, read and written: one serde, or IN:OUT
+    /// What keys hold: bytes, string, json, short, int, long, float, double, uuid; IN:OUT if they differ
     #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serde_pair)]
     key_serde: (Serde, Serde),
-    /// What values hold, read and written: one serde, or IN:OUT
+    /// What values hold: the same
     #[arg(long, value_name = "SERDE", help_heading = "Output", default_value = "bytes", hide_default_value = true, value_parser = parse_serde_pair)]
     value_serde: (Serde, Serde),
 }

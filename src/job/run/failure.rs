@@ -1,5 +1,8 @@
 //! What fails: a record, which may be left out, or the run.
 
+use std::io;
+use std::path::PathBuf;
+
 use super::feed::Stored;
 use crate::cluster::{self, Cluster, NewTopic, SendError, TopicInfo};
 use crate::job::plan::Input;
@@ -57,6 +60,9 @@ pub enum RunError {
     /// The state of a job can't be opened or written.
     #[error(transparent)]
     State(storage::Error),
+    /// There is no room for results that wait.
+    #[error("cannot use a file in {}: {source}", .0.display(), source = .1)]
+    Scratch(PathBuf, #[source] io::Error),
     /// The state of a job is no state.
     #[error(transparent)]
     Damaged(storage::Error),

@@ -1,8 +1,8 @@
 //! What lasts from one run of a job to the next: its state, how far its inputs were taken in, and what it has to send, as one.
 //!
 //! Where there is no state, the group of the job's name says how far it is, and its offsets are committed in one transaction with
-//! the results. Else the group follows, and what counts is in the [notes](super::notes) beside the state; a commit goes in these steps then,
-//! each on disk before the next begins:
+//! the results. Else the group follows, and what counts is in the [notes](super::notes) beside the state; a commit goes in
+//! these steps then, each on disk before the next begins:
 //!
 //! | step | when it stops after this, the next run |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | the outbox is sent, in one transaction with the group's offsets, and the number as their note | goes on from here |
 
 use super::failure::RunError;
-use super::notes::{NUMBER, OFFSETS, OUTBOX, Taken, write_offsets};
+use super::notes::{NUMBER, OFFSETS, Taken, outbox_piece, write_offsets};
 use super::outbox::Outbox;
 use super::output::Results;
 use super::sources::{Source, Sources};
@@ -48,8 +48,8 @@ pub(super) struct Kept {
 pub(super) struct KeptResults {
     /// Of those that were kept last.
     pub(super) number: u64,
-    /// Whether there are any in the state.
-    pub(super) are_there: bool,
+    /// How many pieces of them are in the state.
+    pub(super) pieces: usize,
 }
 
 /// An input, as far as it is taken in.
@@ -137,21 +137,14 @@ impl Kept {
             // What was sent is on disk before anybody notes that it need not be sent again.
             results.finish()?;
         }
-        let Some(KeptResults { number, are_there }) = &mut self.results else {
+        let Some(kept) = &mut self.results else {
             return self.commit_without_state(results, now_ms);
         };
-        let offsets = write_offsets(&taken);
-        let outbox = results.outbox().filter(|outbox| !outbox.is_empty());
-        let is_sending = outbox.is_some();
-        if is_sending {
-            *number += 1;
-        }
-        let number = number.to_be_bytes();
-        let outbox = outbox.map_or(&[][..], Outbox::bytes);
-        let notes = [(OFFSETS, &offsets[..]), (NUMBER, &number[..]), (OUTBOX, outbox)];
-        let notes = if is_sending || *are_there { &notes[..] } else { &notes[..1] };
-        state.commit(notes)?;
-        *are_there = is_sending;
+        let is_sending = results.outbox().is_some();
+        kept.number += u64::from(is_sending);
+        kept.replace(state, results.outbox())?;
+        let (offsets, number) = (write_offsets(&taken), kept.number.to_be_bytes());
+        state.commit(&[(OFFSETS, &offsets), (NUMBER, &number)])?;
         if is_sending {
             results.send_outbox(now_ms)?;
             self.commit_transaction(now_ms)?;
@@ -200,9 +193,9 @@ impl Kept {
 
     /// Forgets what was sent; and tells the group how far the job is, where no transaction has: for who asks how far it is behind.
     pub(super) fn end(&mut self, state: &mut dyn State, now_ms: i64) -> Result<(), RunError> {
-        if let Some(KeptResults { are_there: are_there @ true, .. }) = &mut self.results {
-            state.commit(&[(OUTBOX, &[])])?;
-            *are_there = false;
+        if let Some(kept) = self.results.as_mut().filter(|kept| kept.pieces > 0) {
+            kept.replace(state, None)?;
+            state.commit(&[])?;
         }
         match self.transaction.is_none() && self.results.is_some() {
             true => self.tell_group(now_ms),
@@ -217,6 +210,29 @@ impl Kept {
             let new = input.readers[input.next.len()..].iter().map(PartitionReader::position);
             input.next.extend(new);
         }
+    }
+}
+
+impl KeptResults {
+    /// Puts results into the state, in the place of those before.
+    fn replace(
+        &mut self,
+        state: &mut dyn State,
+        outbox: Option<&mut Outbox>,
+    ) -> Result<(), RunError> {
+        let mut pieces = 0;
+        if let Some(outbox) = outbox {
+            outbox.each_piece(|piece| {
+                state.note(&outbox_piece(pieces), piece)?;
+                pieces += 1;
+                Ok(())
+            })?;
+        }
+        for old in pieces..self.pieces {
+            state.note(&outbox_piece(old), &[])?;
+        }
+        self.pieces = pieces;
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) mod notes;
 mod opened;
 mod outbox;
 mod output;
+mod pace;
 mod record;
 mod sources;
 mod turns;
@@ -34,18 +35,12 @@ pub use crate::stream::Origin;
 use crate::stream::{Counts, MemoryState, Outside, State, Task};
 use failure::LeftOut;
 use kept::Kept;
+use notes::outbox_piece;
 use opened::Opened;
+use outbox::Outbox;
 use output::Results;
+use pace::{Looks, wait};
 use sources::{Globals, Sources};
-
-/// How long a follower sleeps at most where it hears of appends, and where it does not.
-const POLL_INTERVAL: Duration = Duration::from_millis(200);
-const POLL_INTERVAL_BLIND: Duration = Duration::from_millis(50);
-
-/// Records between two looks at the clock, and at whether to stop: no more than this, and fewer where they take long.
-const LOOK_EVERY_MAX: u32 = 1024;
-/// How long it may be from one look to the next.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How often state is kept at most: a commit waits for the disk.
 const COMMIT_INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -215,20 +210,21 @@ impl Setting<'_> {
         let mut summary = since.summary;
         // A row of a global table that was there before a record is seen with it.
         globals.follow(cluster)?;
-        let (mut unsent, mut is_behind) = (None, false);
+        let (mut unsent, mut is_behind, mut directory) = (0, false, None);
         let (state, kept): (Box<dyn State>, _) = match named {
             None => (Box::new(MemoryState::new()), None),
             Some(named) => {
                 let opened = Opened::open(self, named, &mut sources)?;
                 (unsent, is_behind) = (opened.unsent, opened.is_behind);
+                directory = opened.directory;
                 summary.missed += opened.missed;
                 (opened.state, Some(opened.kept))
             }
         };
         sources.total = total.unwrap_or_else(|| sources.offsets());
         let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
-        let has_outbox = transaction.is_some() && plan.has_state;
-        let output = Results::new(cluster, plan, &options.on_error, transaction, has_outbox)?;
+        let outbox = directory.filter(|_| transaction.is_some()).map(Outbox::new);
+        let output = Results::new(cluster, plan, &options.on_error, transaction, outbox)?;
         let is_immediate =
             options.commit_interval.is_zero() || kept.is_none() || since.is_immediate;
         let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
@@ -288,12 +284,15 @@ impl Run<'_> {
     fn go(
         &mut self,
         sources: &mut Sources,
-        unsent: Option<Vec<u8>>,
+        unsent: usize,
         is_behind: bool,
         watcher: Option<&Watcher>,
     ) -> Result<Summary, RunError> {
-        if let (Some(unsent), Some(kept)) = (unsent, &mut self.kept) {
-            self.output.send_kept(&unsent, self.now_ms)?;
+        if let Some(kept) = self.kept.as_mut().filter(|_| unsent > 0) {
+            for piece in 0..unsent {
+                let piece = self.task.state_mut().noted(&outbox_piece(piece))?;
+                self.output.send_kept(piece.unwrap_or_default(), self.now_ms)?;
+            }
             kept.commit_transaction(self.now_ms)?;
         }
         if is_behind {
@@ -416,53 +415,5 @@ impl Run<'_> {
         self.count();
         self.summary.is_stopped = self.is_stopped;
         Ok(self.summary)
-    }
-}
-
-/// Counts records from one look to the next: so many that it costs nothing, and so few that it is never long.
-struct Looks {
-    last: Instant,
-    every: u32,
-    left: u32,
-}
-
-impl Looks {
-    fn new() -> Self {
-        Self { last: Instant::now(), every: 1, left: 1 }
-    }
-
-    /// The next record is one to look at.
-    const fn look_soon(&mut self) {
-        (self.every, self.left) = (1, 1);
-    }
-
-    /// Counts a record.
-    #[inline]
-    fn is_due(&mut self) -> bool {
-        self.left -= 1;
-        self.left == 0 && self.begin_anew()
-    }
-
-    #[cold]
-    fn begin_anew(&mut self) -> bool {
-        let now = Instant::now();
-        let took = now - self.last;
-        self.every = match took > LOOK_INTERVAL {
-            true => (self.every / 4).max(1),
-            false if took < LOOK_INTERVAL / 4 => (self.every * 2).min(LOOK_EVERY_MAX),
-            false => self.every,
-        };
-        (self.last, self.left) = (now, self.every);
-        true
-    }
-}
-
-/// Sleeps until something is appended, or for a while: no longer than what is left until a follower is idle.
-fn wait(watcher: Option<&Watcher>, idle: Option<Duration>) {
-    let limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
-    let limit = idle.map_or(limit, |idle| idle.min(limit));
-    match watcher {
-        Some(watcher) => drop(watcher.wait(limit)),
-        None => std::thread::sleep(limit),
     }
 }

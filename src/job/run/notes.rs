@@ -2,16 +2,20 @@
 //!
 //! | note | bytes |
 //! | --- | --- |
-//! | `offsets` | for each partition of each input: place of the input, 4; the topic's id, 16; partition, 4; next offset, 8; its leader epoch or -1, 4 |
+//! | `offsets` | for each partition of each input: place of the input, 4; id of the topic, 16; partition, 4; next offset, 8; epoch, 4 |
 //! | `number` | how often results were kept to be sent, 8 |
-//! | `outbox` | those that were kept last ([`super::outbox`]); nothing where that commit had none |
+//! | `outbox`, `outbox.1`, … | those that were kept last ([`super::outbox`]), in pieces; nothing where that commit had none |
 
 use crate::model::{Offset, Uuid};
 
 pub(in crate::job) const OFFSETS: &str = "offsets";
 pub(super) const NUMBER: &str = "number";
-pub(super) const OUTBOX: &str = "outbox";
 const ENTRY_BYTES: usize = 36;
+
+/// The name of a piece of the outbox.
+pub(super) fn outbox_piece(number: usize) -> String {
+    if number == 0 { "outbox".to_owned() } else { format!("outbox.{number}") }
+}
 
 /// How far a partition of an input was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

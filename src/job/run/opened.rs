@@ -1,13 +1,13 @@
 //! Where a job goes on: what it kept, what of that it still has to send, and how much it has to do again in silence.
 //!
-//! A state is never behind what was sent. One that is, is being made again: it was lost, or thrown away, and whoever made it again before
-//! may have died over it. Up to where the group stands its results are not sent then, for they were.
+//! A state is never behind what was sent. One that is, is being made again: it was lost, or thrown away, and whoever made it
+//! again before may have died over it. Up to where the group stands its results are not sent then, for they were.
 
 use std::path::PathBuf;
 
 use super::failure::RunError;
 use super::kept::{Kept, KeptInput, KeptResults, Named};
-use super::notes::{NUMBER, OFFSETS, OUTBOX, Taken, read_offsets};
+use super::notes::{NUMBER, OFFSETS, Taken, outbox_piece, read_offsets};
 use super::sources::{Source, Sources};
 use super::{Setting, output};
 use crate::cluster::{Cluster, PartitionReader};
@@ -21,8 +21,10 @@ pub(super) struct Opened {
     pub(super) kept: Kept,
     /// Partitions of which records were deleted that it had not taken in.
     pub(super) missed: usize,
-    /// Results that were kept and not sent.
-    pub(super) unsent: Option<Vec<u8>>,
+    /// Results that were kept and not sent, so many pieces of them.
+    pub(super) unsent: usize,
+    /// Where there is room for more than fits into memory.
+    pub(super) directory: Option<PathBuf>,
     /// Whether the state is behind what was sent: readers stop where the group stands.
     pub(super) is_behind: bool,
 }
@@ -50,7 +52,8 @@ impl Opened {
     /// Goes on where the group stands.
     fn without_state(kept: Kept, sources: &mut Sources) -> Result<Self, RunError> {
         let state = Box::new(MemoryState::new());
-        let mut opened = Self { state, kept, missed: 0, unsent: None, is_behind: false };
+        let mut opened =
+            Self { state, kept, missed: 0, unsent: 0, directory: None, is_behind: false };
         for source in &mut sources.inputs {
             for reader in &mut source.readers {
                 let partition = reader.partition().partition;
@@ -70,23 +73,26 @@ impl Opened {
         (cluster, named): (&Cluster, Named<'_>),
         sources: &mut Sources,
     ) -> Result<Self, RunError> {
-        let state = TaskState::open(&state_directory(cluster, named)?).map_err(|error| {
+        let directory = state_directory(cluster, named)?;
+        let state = TaskState::open(&directory).map_err(|error| {
             if error.is_malformed() { RunError::Damaged(error) } else { RunError::State(error) }
         })?;
-        let noted = |name| state.noted(name).map_err(RunError::State);
+        let noted = |name: &str| state.noted(name);
         let unreadable = || RunError::Notes(named.name.clone());
         let taken = noted(OFFSETS)?.map(|note| read_offsets(note).ok_or_else(unreadable));
         let taken = taken.transpose()?.unwrap_or_default();
         let number = noted(NUMBER)?.map(|note| note.try_into().map_err(|_| unreadable()));
         let number = number.transpose()?.map_or(0, u64::from_be_bytes);
-        let outbox = noted(OUTBOX)?.filter(|outbox| !outbox.is_empty()).map(<[u8]>::to_vec);
-        let are_there = outbox.is_some();
+        let mut pieces = 0;
+        while noted(&outbox_piece(pieces))?.is_some_and(|piece| !piece.is_empty()) {
+            pieces += 1;
+        }
         let sent = kept.sent_number(sources);
         let last = number.max(sent.unwrap_or_default());
-        kept.results = Some(KeptResults { number: last, are_there });
-        let unsent = outbox.filter(|_| sent != Some(number));
-        let state = Box::new(state);
-        let mut opened = Self { state, kept, missed: 0, unsent, is_behind: false };
+        kept.results = Some(KeptResults { number: last, pieces });
+        let unsent = if sent == Some(number) { 0 } else { pieces };
+        let (state, directory) = (Box::new(state), Some(directory));
+        let mut opened = Self { state, kept, missed: 0, unsent, directory, is_behind: false };
         opened.go_on(&taken, sources)?;
         if sent.is_some() {
             opened.stop_at_group(sources);

@@ -4,7 +4,7 @@
 //! state puts them into its [outbox](super::outbox); what is in there is sent in one transaction, once it is kept.
 
 use super::failure::{OnError, Refused, RunError, find_or_create};
-use super::outbox::{self, OUTBOX_BYTES, Outbox};
+use super::outbox::{self, Outbox};
 use super::{Front, Printed};
 use crate::cluster::{self, Acks, Cluster, Producer, ProducerOptions, SendError, Transaction};
 use crate::job::definition::KeySerde;
@@ -12,6 +12,7 @@ use crate::job::plan::{Plan, Sink};
 use crate::job::programs::write_window_key;
 use crate::model::{Compression, TopicName};
 use crate::record::{Headers, Record as Stored};
+use crate::storage;
 use crate::stream::{ChangelogRow, Error, Output, Record, Result, SinkId};
 
 /// Where results go.
@@ -40,14 +41,14 @@ impl<'c> Results<'c> {
         plan: &'c Plan,
         on_error: &OnError,
         transaction: Option<&Transaction>,
-        has_outbox: bool,
+        outbox: Option<Outbox>,
     ) -> std::result::Result<Self, cluster::Error> {
         let mut results = Self {
             cluster,
             plan,
             transaction: transaction.cloned(),
             producers: Vec::new(),
-            outbox: has_outbox.then(Outbox::default),
+            outbox,
             has_sent: false,
             is_discarding: false,
             records: 0,
@@ -99,22 +100,25 @@ impl<'c> Results<'c> {
             Some(outbox) => {
                 // Also of one that was sent before: what was refused then is left out again.
                 producer.check(record, now_ms)?;
-                if !self.is_discarding {
-                    outbox.push(topic, record, headers);
+                if self.is_discarding {
+                    return Ok(());
                 }
-                Ok(())
+                let pushed = outbox.push(topic, record, headers);
+                pushed.map_err(|source| {
+                    SendError::Failed(storage::Error::new("write", "the outbox", source).into())
+                })
             }
         }
     }
 
-    /// What waits to be kept and sent.
-    pub(super) const fn outbox(&self) -> Option<&Outbox> {
-        self.outbox.as_ref()
+    /// What waits to be kept and sent, if anything does.
+    pub(super) fn outbox(&mut self) -> Option<&mut Outbox> {
+        self.outbox.as_mut().filter(|outbox| !outbox.is_empty())
     }
 
     /// Whether so much waits that it is to be kept and sent now.
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.as_ref().is_some_and(|outbox| outbox.bytes().len() > OUTBOX_BYTES)
+        self.outbox.as_ref().is_some_and(Outbox::is_full)
     }
 
     /// Sends what was kept, within the transaction.
@@ -148,7 +152,7 @@ impl<'c> Results<'c> {
     /// Sends what waits in the outbox, which was kept.
     pub(super) fn send_outbox(&mut self, now_ms: i64) -> std::result::Result<(), RunError> {
         let Some(mut outbox) = self.outbox.take() else { return Ok(()) };
-        let sent = self.send_kept(outbox.bytes(), now_ms);
+        let sent = outbox.each_piece(|piece| self.send_kept(piece, now_ms));
         outbox.clear();
         self.outbox = Some(outbox);
         sent

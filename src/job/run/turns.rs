@@ -1,13 +1,14 @@
-//! Jobs that keep nothing between records, shared by whoever runs them. Each partition is a task, with a transactional id of its own;
-//! a process takes one for a turn, from where the group stands to the end of the partition, if no other has it. So several copies of a
-//! job share the work as it comes, and what a dead one had in hand is taken by the next that looks.
+//! Jobs that keep nothing between records, shared by whoever runs them. Each partition is a task, with a transactional id of
+//! its own; a process takes one for a turn, from where the group stands to the end of the partition, if no other has it. So
+//! several copies of a job share the work as it comes, and what a dead one had in hand is taken by the next that looks.
 
 use std::time::{Duration, Instant};
 
 use super::failure::RunError;
 use super::kept::{Kept, Named};
+use super::pace::wait;
 use super::sources::{Globals, Sources, is_time_to_count};
-use super::{Front, Options, Setting, SinceCommit, Summary, wait};
+use super::{Front, Options, Setting, SinceCommit, Summary};
 use crate::cluster::Cluster;
 use crate::job::plan::Plan;
 use crate::model::Offset;

@@ -70,14 +70,6 @@ impl TaskState {
     fn writing(&self) -> &WriteTransaction {
         self.writing.as_ref().expect("a transaction is open but while it is committed")
     }
-
-    /// What the job noted under a name.
-    ///
-    /// # Errors
-    /// As the file system says.
-    pub(super) fn noted(&self, name: &str) -> storage::Result<Option<&[u8]>> {
-        self.writing().get(&note_key(name))
-    }
 }
 
 impl State for TaskState {
@@ -122,11 +114,21 @@ impl State for TaskState {
         scan(self.writing(), store, from, each)
     }
 
+    fn note(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        let writing =
+            self.writing.as_mut().expect("a transaction is open but while it is committed");
+        writing.put(&note_key(name), value).map_err(of_storage)
+    }
+
+    fn noted(&self, name: &str) -> Result<Option<&[u8]>> {
+        self.writing().get(&note_key(name)).map_err(of_storage)
+    }
+
     fn commit(&mut self, notes: &[(&str, &[u8])]) -> Result<()> {
-        if let Some(mut writing) = self.writing.take() {
-            for (name, value) in notes {
-                writing.put(&note_key(name), value).map_err(of_storage)?;
-            }
+        for (name, value) in notes {
+            self.note(name, value)?;
+        }
+        if let Some(writing) = self.writing.take() {
             writing.commit().map_err(of_storage)?;
         }
         self.writing = Some(self.database.write().map_err(of_storage)?);

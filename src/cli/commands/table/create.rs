@@ -103,7 +103,7 @@ pub(super) struct CreateArgs {
     /// The topic that changes go to, made if it is not there
     #[arg(long, value_name = "TOPIC", help_heading = "Where it goes", value_parser = TopicName::new)]
     to: Option<TopicName>,
-    /// What keys hold, read and written: one serde, or IN:OUT; windowed: Kafka's bytes of windows
+    /// What keys hold: bytes, string, json, short, int, long, float, double, uuid; IN:OUT; OUT may be windowed
     #[arg(
         long,
         value_name = "SERDE",
@@ -112,7 +112,7 @@ pub(super) struct CreateArgs {
         hide_default_value = true
     )]
     key_serde: String,
-    /// What values hold, read and written: one serde, or IN:OUT
+    /// What values hold: the same, but windowed
     #[arg(long, value_name = "SERDE", help_heading = "Where it goes", default_value = "bytes", hide_default_value = true, value_parser = parse_serde_pair)]
     value_serde: (Serde, Serde),
 }

@@ -28,7 +28,6 @@ pub(super) type EachRow<'a> = &'a mut dyn FnMut(Row<'_>, Option<Window>) -> Cont
 pub(super) struct Live<'a> {
     pub(super) context: &'a Context,
     pub(super) name: &'a TopicName,
-    pub(super) decoding: &'a Decoding,
     pub(super) has_windows: bool,
 }
 
@@ -132,7 +131,7 @@ impl Live<'_> {
                 return ControlFlow::Break(());
             }
             let span = window.map(|window| (window.start, window.end));
-            match decoded(self.decoding, &row, &mut key, &mut value) {
+            match decoded(&Decoding::NONE, &row, &mut key, &mut value) {
                 Ok(row) => rows.push(cells(&row, span, self.has_windows)),
                 Err(_) => failed += 1,
             }

@@ -36,8 +36,6 @@ pub(super) struct ShowArgs {
     follow: bool,
     #[command(flatten)]
     form: RowForm,
-    #[command(flatten)]
-    decoding: Decoding,
 }
 
 /// Runs `runnel table show`.
@@ -57,14 +55,14 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Outcome {
     wanted.check(&plan, &args.name)?;
     if args.follow {
         let has_windows = plan.view.as_ref().is_some_and(|view| view.windows.is_some());
-        let live = Live { context, name: &args.name, decoding: &args.decoding, has_windows };
+        let live = Live { context, name: &args.name, has_windows };
         return live.run(&mut |each| {
             let view = TableView::open(&cluster, &plan, &job)?;
             view.map_or(Ok(()), |view| wanted.rows(&plan, &view, each))
         });
     }
     let view = TableView::open(&cluster, &plan, &job)?;
-    print(context, &args.form, &args.decoding, &plan, view.as_ref(), wanted, &args.name)
+    print(context, &args.form, &plan, view.as_ref(), wanted, &args.name)
 }
 
 /// Which rows are asked for.
@@ -117,14 +115,13 @@ impl Wanted<'_> {
 fn print(
     context: &Context,
     form: &RowForm,
-    decoding: &Decoding,
     plan: &Plan,
     view: Option<&TableView<'_>>,
     wanted: Wanted<'_>,
     name: &TopicName,
 ) -> Outcome {
     let has_windows = plan.view.as_ref().is_some_and(|view| view.windows.is_some());
-    let mut rows = Rows::new(context, form, decoding, has_windows);
+    let mut rows = Rows::new(context, form, &Decoding::NONE, has_windows);
     let Some(view) = view else {
         context.warn(&format!(
             "table {name} was never updated; `runnel table update {name}` does that"
@@ -140,22 +137,18 @@ fn print(
     rows.end()
 }
 
-/// A named table under a name that may be a topic's: `None` where it is none.
-pub(in crate::cli::commands) fn print_if_table(
+/// Prints a table with a name.
+pub(super) fn print_table(
     context: &Context,
     cluster: &Cluster,
     name: &TopicName,
     keys: Keys<'_>,
-    (form, decoding): (&RowForm, &Decoding),
-) -> Result<Option<Outcome>, CommandError> {
-    if cluster.job(name)?.is_none() {
-        return Ok(None);
-    }
+    form: &RowForm,
+) -> Outcome {
     let (job, definition) = named_table(cluster, name)?;
     let plan = table_plan(definition)?;
     let view = TableView::open(cluster, &plan, &job)?;
-    let wanted = Wanted { keys, at: None };
-    Ok(Some(print(context, form, decoding, &plan, view.as_ref(), wanted, name)))
+    print(context, form, &plan, view.as_ref(), Wanted { keys, at: None }, name)
 }
 
 /// The value of a key in a named table, and when it was written: the last of its windows.

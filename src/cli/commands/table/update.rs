@@ -36,7 +36,7 @@ pub(super) struct UpdateArgs {
     /// Close the windows that are open at the end: what comes for them later is late
     #[arg(long)]
     close: bool,
-    /// Of a record that fails: fail, skip or dead-letter=TOPIC
+    /// What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC
     #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = parse_on_error, hide_default_value = true)]
     on_error: OnErrorArg,
     /// How often changes come out; 0 for each one [default: what the table says]

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::rows::{RowForm, Rows};
-use super::show::print_if_table;
+use super::show::print_table;
 use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
@@ -55,6 +55,18 @@ pub(in crate::cli::commands) struct Decoding {
 }
 
 impl Decoding {
+    /// What a table with a name holds is text.
+    pub(in crate::cli::commands) const NONE: Self =
+        Self { key_serde: Serde::Bytes, value_serde: Serde::Bytes };
+
+    /// Refuses serdes for a table with a name.
+    pub(in crate::cli::commands) fn refuse(&self) -> Result<(), CommandError> {
+        match (self.key_serde, self.value_serde) {
+            (Serde::Bytes, Serde::Bytes) => Ok(()),
+            _ => Err(CommandError::usage("serdes are for topics: what a table holds is text")),
+        }
+    }
+
     /// The bytes of a key that was typed.
     pub(in crate::cli::commands) fn key(&self, text: &str) -> Result<Vec<u8>, CommandError> {
         let mut scratch = Vec::new();
@@ -85,13 +97,12 @@ pub(super) fn run(context: &Context, args: &ViewArgs) -> Outcome {
         (_, Some(prefix)) => Keys::StartingWith(prefix.as_bytes()),
         _ => Keys::All,
     };
-    if before.is_some() && cluster.job(name)?.is_some() {
-        return Err(no_past());
-    }
-    if let Some(shown) =
-        print_if_table(context, &cluster, name, keys, (&args.form, &args.decoding))?
-    {
-        return shown;
+    if cluster.job(name)?.is_some() {
+        if before.is_some() {
+            return Err(no_past());
+        }
+        args.decoding.refuse()?;
+        return print_table(context, &cluster, name, keys, &args.form);
     }
     let topic = cluster.topic(name)?;
     if before.is_some() {
