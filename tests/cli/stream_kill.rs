@@ -8,19 +8,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::support::World;
+use crate::support::random::Random;
 use crate::table_kill::soak;
 
 const RECORDS_EACH_ROUND: usize = 2000;
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
 
 /// Two copies follow four partitions; one of them is killed in each round, and a new one comes.
 #[test]
@@ -43,7 +34,7 @@ fn copies_share_the_partitions_and_none_is_missed_when_they_die() {
             ])
             .spawn()
     };
-    let mut dice = Dice(5);
+    let mut dice = Random::new(5);
     let mut copies = [copy(), copy()];
     let deadline = Instant::now() + soak(Duration::from_secs(2));
     let mut round = 0;
@@ -51,7 +42,7 @@ fn copies_share_the_partitions_and_none_is_missed_when_they_die() {
         let numbers = round * RECORDS_EACH_ROUND..(round + 1) * RECORDS_EACH_ROUND;
         let lines: String = numbers.map(|n| format!("k{n}={n}\n")).collect();
         world.produce(&["in", "-K", "="], lines);
-        thread::sleep(Duration::from_micros(dice.roll(40_000)));
+        thread::sleep(Duration::from_micros(dice.below(40_000) as u64));
         let dying = &mut copies[round % 2];
         dying.signal(Signal::KILL);
         dying.wait_for_end();
@@ -97,7 +88,7 @@ fn what_a_join_sends_is_sent_once() {
         "--commit-interval",
         "0",
     ];
-    let mut dice = Dice(9);
+    let mut dice = Random::new(9);
     let mut made = 0;
     let deadline = Instant::now() + soak(Duration::from_secs(2));
     while Instant::now() < deadline || made < 20 * 300 {
@@ -109,7 +100,7 @@ fn what_a_join_sends_is_sent_once() {
         world.produce(&["orders", "-K", "="], side("o"));
         world.produce(&["payments", "-K", "="], side("p"));
         let mut running = world.runnel(args).spawn();
-        thread::sleep(Duration::from_micros(dice.roll(30_000)));
+        thread::sleep(Duration::from_micros(dice.below(30_000) as u64));
         running.signal(Signal::KILL);
         running.wait_for_end();
     }

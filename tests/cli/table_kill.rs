@@ -7,19 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::support::World;
+use crate::support::random::Random;
 
 const RECORDS_EACH_ROUND: usize = 3000;
 const KEYS: usize = 7;
-
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
 
 fn sums(world: &World, table: &str) -> Vec<(String, u64)> {
     let text = world.runnel(["table", "show", table, "-J"]).run().text();
@@ -56,7 +47,7 @@ fn counts_are_exact_however_often_it_is_killed() {
     }
     let join = ["--from", "left", "--join", "right", "--value", "{a: ., b: $right}"];
     world.runnel([&["table", "create", "joined"], &join[..]].concat()).run();
-    let mut dice = Dice(11);
+    let mut dice = Random::new(11);
     let deadline = Instant::now() + soak(Duration::from_secs(7));
     let mut produced = 0;
     let mut kills = 0;
@@ -67,10 +58,10 @@ fn counts_are_exact_however_often_it_is_killed() {
         world.produce(&["in", "-K", "="], lines);
         for table in ["counts", "twice", "joined"] {
             // Making all of it again is stopped as well.
-            let anew: &[&str] = if dice.roll(4) == 0 { &["--rebuild"] } else { &[] };
+            let anew: &[&str] = if dice.one_in(4) { &["--rebuild"] } else { &[] };
             let update = ["table", "update", table, "-q", "--commit-interval", "0"];
             let mut running = world.runnel([&update, anew].concat()).spawn();
-            thread::sleep(Duration::from_micros(dice.roll(25_000)));
+            thread::sleep(Duration::from_micros(dice.below(25_000) as u64));
             running.signal(Signal::KILL);
             running.wait_for_end();
             kills += 1;
@@ -82,7 +73,7 @@ fn counts_are_exact_however_often_it_is_killed() {
             assert_eq!(row["value"]["a"], row["value"]["b"], "{line}");
         }
         let state = world.dir().join("state/jobs");
-        if dice.roll(6) == 0 && state.exists() {
+        if dice.one_in(6) && state.exists() {
             std::fs::remove_dir_all(state).expect("is removed");
         }
     }

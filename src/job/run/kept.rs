@@ -78,13 +78,20 @@ impl Kept {
         (is_own || committed.commit_ms >= self.job.created_ms).then_some(committed)
     }
 
+    /// Up to where results of a partition were sent, and the number of those that were sent last.
+    pub(super) fn sent(&self, topic: &TopicInfo, partition: i32) -> Option<(Offset, u64)> {
+        let committed = self.group.committed(topic, partition)?;
+        let number = self.job.number_in(&committed.metadata)?;
+        Some((Offset(committed.offset), number))
+    }
+
     /// The number of the results that were sent last.
     pub(super) fn sent_number(&self, sources: &Sources) -> Option<u64> {
-        let numbers = sources.inputs.iter().flat_map(|source| {
+        let all = sources.inputs.iter().flat_map(|source| {
             let partitions = source.readers.iter().map(|reader| reader.partition().partition);
-            partitions.filter_map(|partition| self.group.committed(&source.topic, partition))
+            partitions.filter_map(|partition| self.sent(&source.topic, partition))
         });
-        numbers.filter_map(|committed| self.job.number_in(&committed.metadata)).max()
+        all.map(|(_, number)| number).max()
     }
 
     /// Notes that a record is done with. Those of a partition come in order.

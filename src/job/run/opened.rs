@@ -137,9 +137,8 @@ impl Opened {
     /// Where the state is behind the group, readers stop there first.
     fn stop_at_group(&mut self, sources: &mut Sources) {
         let committed = |source: &Source, reader: &PartitionReader| {
-            let partition = reader.partition().partition;
-            let committed = self.kept.position(&source.topic, partition);
-            Offset(committed.map_or(0, |committed| committed.offset))
+            let sent = self.kept.sent(&source.topic, reader.partition().partition);
+            sent.map_or(Offset::ZERO, |(offset, _)| offset)
         };
         let is_behind = |source: &Source| {
             source.readers.iter().any(|reader| reader.position() < committed(source, reader))
