@@ -2,6 +2,8 @@
 //! stderr and exit status, in a fresh directory with a clean environment.
 #![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::random::Random;
 use crate::support::World;
-use crate::support::random::Random;
 use crate::table_kill::soak;
 
 const RECORDS_EACH_ROUND: usize = 2000;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::random::Random;
 use crate::support::World;
-use crate::support::random::Random;
 
 const RECORDS_EACH_ROUND: usize = 3000;
 const KEYS: usize = 7;

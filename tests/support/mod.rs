@@ -8,7 +8,6 @@
 #![allow(clippy::panic, reason = "a helper of tests fails by panicking")]
 
 pub(crate) mod data;
-pub(crate) mod random;
 pub(crate) mod record;
 pub(crate) mod running;
 pub(crate) mod served;
