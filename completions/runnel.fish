@@ -38,11 +38,11 @@ complete -c runnel -n "__fish_runnel_needs_command" -f -a "produce" -d 'Append r
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "consume" -d 'Print the records of topics'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "stream" -d 'Make results of each record: filter, map, join, split'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "get" -d 'Print the latest value of a key'
-complete -c runnel -n "__fish_runnel_needs_command" -f -a "table" -d 'Show a topic as a table: the latest value of each key'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "table" -d 'Show a topic as a table; make tables that last'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "group" -d 'Show where consumer groups stand, and set it'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "serve" -d 'Serve the directory to Kafka clients'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "log" -d 'Look after logs'
-complete -c runnel -n "__fish_runnel_needs_command" -f -a "backup" -d 'Put topics, their configs and what groups have committed into one file'
+complete -c runnel -n "__fish_runnel_needs_command" -f -a "backup" -d 'Put topics, tables, and what groups have committed into one file'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "restore" -d 'Make topics of a backup, or show what is in it'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c runnel -n "__fish_runnel_needs_command" -f -a "man" -d 'Print a man page'
@@ -216,7 +216,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand stream" -l guarantee -d 'W
 at-least-once\t''"
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l drop -d 'Forget the stream of this name, and how far it came' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l on-error -d 'What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC' -r
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l idle -d 'With -f: stop when nothing has come for this long' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l idle -d 'With -f: stop, windows closed, when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s K -l key-delim -d 'Print the key and S before each value' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l key-serde -d 'What keys hold: bytes, string, json, short, int, long, float, double, uuid; IN:OUT if they differ' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l value-serde -d 'What values hold: the same' -r
@@ -279,7 +279,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l agg -d 'count, sum(JQ), min(JQ), max(JQ), avg(JQ), first(JQ), last(JQ), collect(JQ) or reduce(INIT; UPDATE); NAME= before it' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l window -d 'tumbling=5m, hopping=5m/1m, sliding=5m or session=30s' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l grace -d 'How long windows wait for late records [default: 0]' -r
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l emit -d 'change; final: each window once, when it is closed; every=1m: what changed, so often' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l emit -d 'change [default]; final: each window once, when it is closed; every=1m: what changed, so often' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l commit-interval -d 'How often changes come out; 0 for each one [default: 100ms]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: 10m]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l to -d 'The topic that changes go to, made if it is not there' -r
@@ -298,7 +298,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say what is done; twice, say more'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l idle -d 'With -f: stop when nothing has come for this long' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l idle -d 'With -f: stop, windows closed, when nothing has come for this long' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: what the table says]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: what the table says]' -r

@@ -96,7 +96,7 @@ pub(super) enum Command {
     Stream(Box<stream::StreamArgs>),
     /// Print the latest value of a key
     Get(get::GetArgs),
-    /// Show a topic as a table: the latest value of each key
+    /// Show a topic as a table; make tables that last
     Table(Box<table::TableArgs>),
     /// Show where consumer groups stand, and set it
     #[command(subcommand)]
@@ -106,7 +106,7 @@ pub(super) enum Command {
     /// Look after logs
     #[command(subcommand)]
     Log(log::LogCommand),
-    /// Put topics, their configs and what groups have committed into one file
+    /// Put topics, tables, and what groups have committed into one file
     Backup(backup::BackupArgs),
     /// Make topics of a backup, or show what is in it
     Restore(restore::RestoreArgs),

@@ -69,7 +69,7 @@ pub(in crate::cli) struct StreamArgs {
     #[arg(long, value_name = "DURATION", help_heading = "Running", requires = "id", value_parser = milliseconds)]
     commit_interval: Option<i64>,
     /// With --id: exactly-once, or at-least-once: without transactions, so that readers see results at once
-    #[arg(long, value_name = "WHICH", help_heading = "Running")]
+    #[arg(long, value_name = "WHICH", help_heading = "Running", hide_possible_values = true)]
     guarantee: Option<Guarantee>,
     /// Forget the stream of this name, and how far it came
     #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new, conflicts_with_all = ["words", "id"])]
@@ -81,7 +81,7 @@ pub(in crate::cli) struct StreamArgs {
     /// Go on with what comes
     #[arg(short, long, help_heading = "Running")]
     follow: bool,
-    /// With -f: stop when nothing has come for this long
+    /// With -f: stop, windows closed, when nothing has come for this long
     #[arg(long, value_name = "DURATION", help_heading = "Running", requires = "follow")]
     idle: Option<String>,
 
@@ -114,15 +114,17 @@ enum Guarantee {
 }
 
 const AFTER_HELP: &str = "\
-Programs are jq: the value is `.`, or a string where it is no JSON; $key $topic $partition $offset $ts $headers are there too. `empty`
-drops a record, several outputs make several. A topic or table that is joined is $ALIAS, null where it has nothing.
+Programs are jq: the value is `.`, or a string where it is no JSON; $key $topic $partition $offset \
+$ts $headers are there too. `empty` drops a record, several outputs make several. A topic or table \
+that is joined is $ALIAS, null where it has nothing.
 
 Examples:
   runnel stream logs 'select(.level == \"error\") | {user, app}'
   runnel stream orders --key .customer --to orders-by-customer
-  runnel stream login_attempt --join apps --global --on .app '. + {name: $apps.name}' --to login_enriched
+  runnel stream logins --join apps --global --on .app '. + {name: $apps.name}' --to enriched
   runnel stream orders --join-stream payments --within 5m '{order: ., paid: $payments.amount}'
-  runnel stream events --branch '.type == \"click\"=clicks' --branch '.type == \"view\"=views' --to others";
+  runnel stream events --branch '.type == \"click\"=clicks' --to others
+  runnel stream orders --to checked --id check -f      as often as there are cores";
 
 fn parse_header(text: &str) -> Result<Header, String> {
     match text.split_once('=') {

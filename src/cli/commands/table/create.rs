@@ -86,7 +86,7 @@ pub(super) struct CreateArgs {
     /// How long windows wait for late records [default: 0]
     #[arg(long, value_name = "DURATION", help_heading = "What is made of it", requires = "window", value_parser = milliseconds)]
     grace: Option<i64>,
-    /// change; final: each window once, when it is closed; every=1m: what changed, so often
+    /// change [default]; final: each window once, when it is closed; every=1m: what changed, so often
     #[arg(long, value_name = "WHEN", help_heading = "What is made of it", default_value = "change", hide_default_value = true, value_parser = parse_emit)]
     emit: EmitArg,
 
@@ -122,8 +122,8 @@ const AFTER_HELP: &str = "\
 
 Examples:
   runnel table create visits --from clicks --by .user --agg count
-  runnel table create sales --from orders --by .shop --agg 'n=count' --agg 'total=sum(.price)' --to sales-by-shop
-  runnel table create per-minute --from clicks --by .page --agg count --window tumbling=1m --grace 10s
+  runnel table create shops --from orders --by .shop --agg count --agg 'sum(.price)' --to sales
+  runnel table create per-minute --from clicks --agg count --window tumbling=1m --grace 10s
   runnel table create big --from visits --where '. > 100'";
 
 /// What a name is a table of, on the right of a join.

@@ -30,7 +30,7 @@ pub(super) struct UpdateArgs {
     /// Go on with what comes
     #[arg(short, long)]
     follow: bool,
-    /// With -f: stop when nothing has come for this long
+    /// With -f: stop, windows closed, when nothing has come for this long
     #[arg(long, value_name = "DURATION", requires = "follow")]
     idle: Option<String>,
     /// Close the windows that are open at the end: what comes for them later is late
@@ -56,7 +56,7 @@ It goes on where it stood, and takes as long as what is new needs. Stopped at an
 Examples:
   runnel table update visits          from cron
   runnel table update visits -f       keeps up
-  runnel table update visits -f --idle 10s --close";
+  runnel table update visits -f --idle 10s";
 
 /// Runs `runnel table update`.
 pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
