@@ -41,13 +41,13 @@ impl Job {
         Self { id, created_ms, definition, other: serde_json::Map::new() }
     }
 
-    /// What a job notes with the offsets that it commits in the group of its name: its id, and a number of its own. A group of
-    /// that name which somebody else made says nothing of the job.
+    /// What a job notes with the offsets that it commits in the group of its name: its id, and what else it wants to know. A
+    /// group of that name which somebody else made says nothing of the job.
     #[must_use]
-    pub fn note(&self, number: Option<u64>) -> String {
-        match number {
+    pub fn note(&self, more: Option<&str>) -> String {
+        match more {
             None => self.id.to_string(),
-            Some(number) => format!("{}:{number}", self.id),
+            Some(more) => format!("{}:{more}", self.id),
         }
     }
 
@@ -57,11 +57,11 @@ impl Job {
         note.split_once(':').map_or(note, |(id, _)| id) == self.id.to_string()
     }
 
-    /// The number in what the job noted.
+    /// What the job noted beside its id; `None` where it was not the job, or nothing.
     #[must_use]
-    pub fn number_in(&self, note: &str) -> Option<u64> {
-        let (id, number) = note.split_once(':')?;
-        number.parse().ok().filter(|_| id == self.id.to_string())
+    pub fn noted_in<'n>(&self, note: &'n str) -> Option<&'n str> {
+        let (id, more) = note.split_once(':')?;
+        (id == self.id.to_string()).then_some(more)
     }
 }
 
@@ -235,11 +235,11 @@ mod tests {
     fn notes_of_others_say_nothing() {
         let job = |id| Job::new(Uuid([id; 16]), 0, serde_json::Value::Null);
         let (one, other) = (job(1), job(2));
-        let (plain, numbered) = (one.note(None), one.note(Some(7)));
-        assert_eq!((one.number_in(&plain), one.number_in(&numbered)), (None, Some(7)));
+        let (plain, numbered) = (one.note(None), one.note(Some("7:a")));
+        assert_eq!((one.noted_in(&plain), one.noted_in(&numbered)), (None, Some("7:a")));
         assert!(one.has_noted(&plain) && one.has_noted(&numbered));
         for note in ["", "7", &*plain, &*numbered] {
-            assert!(!other.has_noted(note) && other.number_in(note).is_none());
+            assert!(!other.has_noted(note) && other.noted_in(note).is_none());
         }
     }
 

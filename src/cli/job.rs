@@ -111,6 +111,13 @@ impl Front for Terminal<'_> {
         }
     }
 
+    fn failed_result(&mut self, why: &str) {
+        self.failed += 1;
+        if self.failed <= NAMED_FAILURES {
+            self.context.error(&format!("a result: {why}"));
+        }
+    }
+
     fn progress(&mut self, done: u64, total: u64) {
         let context = self.context;
         self.progress

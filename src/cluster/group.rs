@@ -222,7 +222,10 @@ impl Commits<'_> {
             reader.make_durable(*offset, now_ms)?;
             commits.push((topic, *partition, offset.0, reader.leader_epoch_before(*offset)?));
         }
-        self.offsets.commit(&commits, now_ms)
+        // A job goes by what was committed in its name.
+        let job = TopicName::new(&self.group).ok().map(|name| self.cluster.job(&name));
+        let note = job.transpose()?.flatten().map(|job| job.note(None)).unwrap_or_default();
+        self.offsets.commit_with(&commits, &note, now_ms)
     }
 
     /// Forgets the group. Durable when this returns.

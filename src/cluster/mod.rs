@@ -260,6 +260,20 @@ impl Cluster {
         self.broker.lease_job(name, job, wait)
     }
 
+    /// Ends what is open in a topic of transactions that nobody is left to end: what was decided is carried out.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn settle(&self, topic: &TopicInfo) -> Result<()> {
+        for partition in 0..topic.partitions {
+            let log = self.broker.log(topic, partition)?;
+            if log.view().is_ok_and(|view| view.has_open_transactions()) {
+                self.broker.open_to_append(&log)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes part in a job that several processes share.
     ///
     /// # Errors

@@ -36,6 +36,10 @@ pub enum Error {
         /// What the engine writes.
         expected: u8,
     },
+    /// It failed for what waited until now, and not for the record in hand: a change in a cache, the result of a window, a
+    /// record without a match.
+    #[error(transparent)]
+    HeldBack(Box<Error>),
     /// A program was interrupted: the run is to stop.
     #[error("it was interrupted")]
     Interrupted,
@@ -45,6 +49,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of what waited until now.
+    pub(super) fn held_back(self) -> Self {
+        match self {
+            Self::Program(_) | Self::Output(_) => Self::HeldBack(Box::new(self)),
+            error => error,
+        }
+    }
+
     /// The failure of a program.
     pub fn program(cause: impl Into<Cause>) -> Self {
         Self::Program(cause.into())

@@ -7,7 +7,7 @@
 
 use super::cache::Cache;
 use super::encoding;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::output::ChangelogRow;
 use super::program::Value;
 use super::record::{Record, Window};
@@ -115,7 +115,7 @@ impl Scope<'_> {
                 let owner = self.topology.store_of(store).owner;
                 let mut scope = self.at(owner, Side::Left);
                 scope.write_row(store, &row.key, &change)?;
-                scope.forward(&change)?;
+                scope.forward(&change).map_err(Error::held_back)?;
             }
             if let Some(cache) = &mut self.task.caches[store.index()] {
                 cache.recycle(row);

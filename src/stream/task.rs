@@ -23,6 +23,8 @@ use super::view::{self, Keys};
 pub struct Task {
     topology: Arc<Topology>,
     inner: Inner,
+    /// As they were before the record in hand.
+    clocks_before: Vec<Clock>,
 }
 
 /// What a task works with besides its own state.
@@ -65,7 +67,7 @@ impl Task {
             values: Vec::new(),
             rows: Vec::new(),
         };
-        Ok(Self { topology, inner })
+        Ok(Self { topology, inner, clocks_before: Vec::new() })
     }
 
     /// What it works at.
@@ -94,11 +96,19 @@ impl Task {
         let record = Record { window: None, old, ..*record };
         let topology = Arc::clone(&self.topology);
         let operator = &topology.nodes[node.index()].operator;
-        operator.process(&mut self.scope(&topology, node, outside), &record)
+        self.clocks_before.clone_from(&self.inner.clocks);
+        let counts = self.inner.counts;
+        let processed = operator.process(&mut self.scope(&topology, node, outside), &record);
+        if processed.is_err() && self.is_intact() {
+            // It is as if the record had never been there.
+            self.inner.clocks.clone_from(&self.clocks_before);
+            self.inner.counts = counts;
+        }
+        processed
     }
 
     /// Whether the last record that was taken, and failed, changed no row and put nothing out, as when the first program that
-    /// saw it refused it: then it may be left out. It may have moved a clock.
+    /// saw it refused it: then it may be left out.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         !self.inner.touched

@@ -262,3 +262,125 @@ fn a_great_many_windows_are_closed_at_once() {
     world.runnel(["table", "update", "t", "-q", "--close"]).run();
     assert_eq!(world.consume(&["out"]).lines().count(), 40_000);
 }
+
+/// Minutes of a sum: those with a record that fails are as if it had never been there.
+#[test]
+fn records_that_are_left_out_move_no_clock() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let record = |x: &str, ts: u32| {
+        format!("{{\"key\":\"k\",\"value\":\"{{\\\"x\\\":{x}}}\",\"ts\":{ts}}}\n")
+    };
+    let lines = record("1", 5_000) + &record("\\\"bad\\\"", 305_000) + &record("10", 6_000);
+    world.produce(&["in", "-J"], lines);
+    let args = ["table", "create", "t", "--from", "in", "--agg", "sum(.x)", "--window"];
+    world.runnel([&args[..], &["tumbling=1m"]].concat()).run();
+    let skip = ["table", "update", "t", "--on-error", "skip"];
+    let said = world.runnel(skip).status(4).run();
+    assert!(!said.stderr.contains("late"), "{said}");
+    let shown = world.runnel(["table", "show", "t", "-J"]).run().text();
+    assert!(shown.contains("\"value\":11,"), "{shown}");
+}
+
+/// The result of one window is larger than its topic takes: no record is to blame, and the others come out.
+#[test]
+fn a_window_that_its_topic_does_not_take_is_left_out() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.topic("out", 1, &["max.message.bytes=200"]);
+    let record = |value: &str, minute: u32| {
+        format!("{{\"key\":\"k\",\"value\":\"{value}\",\"ts\":{}}}\n", minute * 60_000)
+    };
+    let long = "x".repeat(150);
+    let lines: String = record(&long, 0).repeat(3)
+        + &(1..5).map(|minute| record("short", minute)).collect::<String>();
+    world.produce(&["in", "-J"], lines);
+    let args = ["table", "create", "t", "--from", "in", "--agg", "collect(.)", "--to", "out"];
+    world.runnel([&args[..], &["--window", "tumbling=1m", "--emit", "final"]].concat()).run();
+    world.runnel(["table", "update", "t"]).fails(1).says("none can be left out");
+    let said =
+        world.runnel(["table", "update", "t", "--on-error", "skip", "--close"]).status(4).run();
+    said.says("a result: out does not take it").says("1 failed");
+    assert_eq!(world.consume(&["out"]), "[\"short\"]\n".repeat(4));
+}
+
+/// What was closed and sent is not sent again where all of it is made again.
+#[test]
+fn windows_that_were_closed_stay_so() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.produce(&["in", "-K", "="], "a=1\nb=1\n");
+    let args = ["table", "create", "t", "--from", "in", "--agg", "count", "--to", "out"];
+    world.runnel([&args[..], &["--window", "tumbling=1h", "--emit", "final"]].concat()).run();
+    let close = ["table", "update", "t", "-q", "--close"];
+    world.runnel(close).run();
+    assert_eq!(world.consume(&["out"]), "1\n1\n");
+    std::fs::remove_dir_all(world.dir().join("state")).expect("is removed");
+    world.runnel(close).run();
+    world.runnel(["table", "update", "t", "-q", "--rebuild"]).run();
+    world.runnel(close).run();
+    assert_eq!(world.consume(&["out"]), "1\n1\n");
+}
+
+/// An old copy of the state is brought up to what was sent, in silence.
+#[test]
+fn an_old_state_that_was_put_back_sends_nothing_again() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let args = ["table", "create", "t", "--from", "in", "--agg", "count", "--to", "out"];
+    world.runnel(args).run();
+    let mut following = None;
+    for round in 1..=2 {
+        world.produce(&["in", "-k", "k"], "x\n");
+        // Killed, it leaves what it sent in its state.
+        let mut running = world.runnel(["table", "update", "t", "-f", "-q"]).spawn();
+        let expected: String = (1..=round).map(|n| format!("{n}\n")).collect();
+        world.until_consume_prints("out", &expected);
+        running.signal(Signal::KILL);
+        running.wait_for_end();
+        let (state, copy) = (world.dir().join("state"), world.path("copy"));
+        if following.is_none() {
+            copy_all(&state, &copy);
+            following = Some(copy);
+        } else {
+            std::fs::remove_dir_all(&state).expect("is removed");
+            copy_all(&copy, &state);
+        }
+    }
+    for _ in 0..2 {
+        world.runnel(["table", "update", "t", "-q"]).run();
+    }
+    assert_eq!(world.consume(&["out"]), "1\n2\n");
+    assert_eq!(world.runnel(["get", "t", "k"]).run().text(), "2\n");
+}
+
+fn copy_all(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("is made");
+    for entry in std::fs::read_dir(from).expect("is listed").flatten() {
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy_all(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).expect("is copied")),
+        }
+    }
+}
+
+/// The group of a job says how far it is: nobody reads in its name.
+#[test]
+fn the_group_of_a_job_is_its_own() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.produce(&["in", "-k", "k"], "1\n2\n");
+    world.runnel(["table", "create", "t", "--from", "in", "--agg", "count"]).run();
+    world.runnel(["stream", "in", "--id", "s", "--to", "out", "-q"]).run();
+    world.runnel(["table", "update", "t", "-q"]).run();
+    for group in ["t", "s"] {
+        world.runnel(["consume", "in", "-g", group]).fails(2).says("is the group of a").has_hint();
+        world.runnel(["group", "delete", group, "--yes"]).fails(2).says("is the group of a");
+    }
+    world.runnel(["group", "set", "t", "in", "--to", "end", "--yes"]).fails(2).says("a table");
+    // A stream without state goes by nothing else.
+    world.runnel(["group", "set", "s", "in", "--to", "1", "--yes"]).run();
+    world.runnel(["stream", "in", "--id", "s", "--to", "out", "-q"]).run();
+    assert_eq!(world.consume(&["out"]), "1\n2\n2\n");
+}

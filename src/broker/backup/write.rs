@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::frame::{CONTENT_BYTES, FrameKind, FrameWriter};
 use super::{
@@ -16,6 +17,10 @@ use crate::record::Batch;
 
 /// Commits of one frame: a name has at most 32 KiB.
 const COMMITS_PER_FRAME: usize = 1000;
+
+/// How often a moment is looked for in which no job commits.
+const STEADY_TRIES: usize = 100;
+const STEADY_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a backup holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,16 +56,10 @@ impl Broker {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<BackedUp> {
         let topics = self.topics_to_back_up(only)?;
-        // Commits first: no group has then read what the backup has not.
-        let mut commits = commits::read(self, &topics)?;
-        let mut cuts = Vec::new();
+        let (mut commits, cuts) = self.steady_cuts(&topics)?;
         let mut total = 0;
-        for topic in &topics {
-            for partition in 0..topic.partitions {
-                let cut = self.cut_of(topic, partition)?;
-                total += cut.log.size_in_bytes(&cut.view).map_err(|e| reading(&cut.log, e))?;
-                cuts.push(cut);
-            }
+        for cut in &cuts {
+            total += cut.log.size_in_bytes(&cut.view).map_err(|e| reading(&cut.log, e))?;
         }
         clamp(&mut commits, &topics, &cuts);
         let mut writer = FrameWriter::begin(out, name)?;
@@ -95,6 +94,32 @@ impl Broker {
         }
         let names = self.topics()?.into_keys().filter(|name| !name.is_internal());
         names.map(|name| self.topic(&name)).collect()
+    }
+
+    /// What groups have committed, and each partition. Commits come first: no group has then read what the backup has not. And
+    /// where there are jobs, it is looked for a moment in which nothing is between the two: what a job sent and how far it
+    /// is are of one transaction.
+    fn steady_cuts(self: &Arc<Self>, topics: &[TopicInfo]) -> Result<(Vec<Commit>, Vec<Cut>)> {
+        let has_jobs = !self.jobs()?.is_empty();
+        let mut tries = 0;
+        loop {
+            let commits = commits::read(self, topics)?;
+            let mut cuts = Vec::new();
+            for topic in topics {
+                for partition in 0..topic.partitions {
+                    cuts.push(self.cut_of(topic, partition)?);
+                }
+            }
+            tries += 1;
+            if !has_jobs || tries == STEADY_TRIES {
+                return Ok((commits, cuts));
+            }
+            let is_open = cuts.iter().any(|cut| cut.view.has_open_transactions());
+            if !is_open && commits::read(self, topics)? == commits {
+                return Ok((commits, cuts));
+            }
+            std::thread::sleep(STEADY_PAUSE);
+        }
     }
 
     fn jobs_to_back_up(&self) -> Result<Vec<BackupJob>> {

@@ -41,6 +41,14 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Outcome {
             .hint("what groups have committed of a topic is in its backup"));
     }
     let cluster = reading(context, &topics)?;
+    if !cluster.jobs()?.is_empty()
+        && let Ok(writing) = context.open_to_write()
+    {
+        // What a job decided that died belongs to the backup. A server has done so.
+        for name in writing.topics()?.into_keys().filter(|name| !name.is_internal()) {
+            writing.settle(&writing.topic_to_write(&name)?)?;
+        }
+    }
     let done = if args.file == Path::new(STANDARD) {
         let stdout = io::stdout();
         if stdout.is_terminal() {

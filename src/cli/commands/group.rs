@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::consume::parse_group;
+use super::table::refuse_group_of_job;
 use super::topic::whole_name;
 use crate::cli::confirm::confirmed;
 use crate::cli::context::Context;
@@ -230,6 +231,7 @@ fn delete(context: &Context, args: &DeleteArgs) -> Outcome {
     let group = &args.group;
     let cluster = reading(context, group)?;
     let commits = known(&cluster, group)?;
+    refuse_group_of_job(&cluster, group, false)?;
     let (mut out, mut count) = (String::new(), 0);
     for (topic, committed) in commits.by_topic() {
         for (partition, CommittedOffset { offset, .. }) in committed {

@@ -89,6 +89,26 @@ pub(super) fn definition_of(name: &TopicName, job: &Job) -> Result<Definition, C
     })
 }
 
+/// Refuses the group of a table or stream, which says how far that is; with `is_to_move` only where it does not go by it.
+pub(super) fn refuse_group_of_job(
+    cluster: &Cluster,
+    group: &str,
+    is_to_move: bool,
+) -> Result<(), CommandError> {
+    let Ok(name) = TopicName::new(group) else { return Ok(()) };
+    let Some(job) = cluster.job(&name)? else { return Ok(()) };
+    let definition = definition_of(&name, &job)?;
+    if is_to_move && !plan(&definition)?.has_state {
+        return Ok(());
+    }
+    let (what, hint) = match definition {
+        Definition::Table(_) => ("table", format!("`runnel table update {name} --rebuild`")),
+        Definition::Stream(_) => ("stream", format!("`runnel stream --drop {name}`")),
+    };
+    Err(CommandError::usage(format!("{name} is the group of a {what}, which says how far that is"))
+        .hint(format!("{hint} has it begin anew")))
+}
+
 /// A table by its name.
 fn named_table(
     cluster: &Cluster,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::tables::Ground;
-use super::{Global, Input, Interrupt, Plan, PlanError, Sink, check_aliases};
+use super::{Global, Interrupt, Plan, PlanError, Sink, check_aliases};
 use crate::job::definition::{JoinKind, Serdes, Source, StreamDefinition, StreamJoin, TableJoin};
 use crate::job::exec;
 use crate::job::programs::{
-    ResultTexts, SIDES_MAX, Setting, joiner, predicate, rekey, results, selector, timestamp,
+    ResultTexts, SIDES_MAX, Setting, joiner, predicate, rekey, results, selector,
 };
 use crate::model::TopicName;
 use crate::serde::Serde;
@@ -53,17 +53,9 @@ impl Planning<'_> {
 
     /// Topics as one stream, with the times that the records are to have.
     fn read(&mut self, topics: &[TopicName]) -> Result<Stream, PlanError> {
-        let Serdes { key_in: key, value_in: value, .. } = self.definition.serdes;
-        let mut streams = Vec::with_capacity(topics.len());
-        for topic in topics {
-            let (id, stream) = self.ground.builder.stream(topic);
-            let setting = Setting { sides: &[], serdes: self.definition.serdes };
-            let text = self.definition.timestamp.as_ref();
-            let timestamp = text.map(|text| timestamp("--ts-from", text, setting)).transpose()?;
-            let (place, topic) = (self.ground.inputs.len(), topic.clone());
-            self.ground.inputs.push(Input { id, place, topic, key, value, timestamp });
-            streams.push(stream);
-        }
+        let (text, serdes) = (self.definition.timestamp.as_ref(), self.definition.serdes);
+        let streams = topics.iter().map(|topic| self.ground.stream(topic, text, serdes));
+        let streams = streams.collect::<Result<Vec<_>, _>>()?;
         Ok(match streams[..] {
             [stream] => stream,
             _ => self.ground.builder.merge(&streams),
@@ -174,7 +166,7 @@ impl Planning<'_> {
         if definition.to.is_some() || definition.branches.is_empty() {
             sinks.push(self.sink(rest, definition.to.as_ref()));
         }
-        let Self { ground: Ground { builder, inputs, globals }, has_state, .. } = self;
+        let Self { ground: Ground { builder, inputs, globals, .. }, has_state, .. } = self;
         let topology = Arc::new(builder.build());
         Ok(Plan { topology, inputs, globals, sinks, has_state, view: None, interrupt })
     }

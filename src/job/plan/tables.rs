@@ -25,6 +25,8 @@ pub(super) struct Ground {
     pub(super) builder: TopologyBuilder,
     pub(super) inputs: Vec<Input>,
     pub(super) globals: Vec<Global>,
+    /// The streams of inputs: a topic that is read twice in one way is read once.
+    streams: Vec<(usize, Option<String>, Stream)>,
 }
 
 /// A table, and what its rows are to those who look.
@@ -52,7 +54,7 @@ pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
         let Serdes { key_out: key, value_out: value, .. } = definition.serdes;
         sinks.push(Sink { id, topic: Some(topic.clone()), key, value, windows });
     }
-    let Ground { builder, inputs, globals } = ground;
+    let Ground { builder, inputs, globals, .. } = ground;
     let view = Some(View { store, windows, value });
     let topology = Arc::new(builder.build());
     Ok(Plan {
@@ -69,7 +71,36 @@ pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
 impl Ground {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Self { builder: TopologyBuilder::new(), inputs: Vec::new(), globals: Vec::new() }
+        Self {
+            builder: TopologyBuilder::new(),
+            inputs: Vec::new(),
+            globals: Vec::new(),
+            streams: Vec::new(),
+        }
+    }
+
+    /// The records of a topic, with the times that they are to have.
+    pub(super) fn stream(
+        &mut self,
+        topic: &TopicName,
+        text: Option<&String>,
+        serdes: Serdes,
+    ) -> Result<Stream, PlanError> {
+        let (key, value) = (serdes.key_in, serdes.value_in);
+        let same = self.streams.iter().find(|(place, times, _)| {
+            let input = &self.inputs[*place];
+            (&input.topic, times.as_ref(), input.key, input.value) == (topic, text, key, value)
+        });
+        if let Some((.., stream)) = same {
+            return Ok(*stream);
+        }
+        let setting = Setting { sides: &[], serdes };
+        let timestamp = text.map(|text| timestamp("--ts-from", text, setting)).transpose()?;
+        let (id, stream) = self.builder.stream(topic);
+        let place = self.inputs.len();
+        self.inputs.push(Input { id, place, topic: topic.clone(), key, value, timestamp });
+        self.streams.push((place, text.cloned(), stream));
+        Ok(stream)
     }
 
     fn input(&mut self, topic: &TopicName, serdes: Serdes, store: &str) -> Table {
@@ -146,12 +177,7 @@ impl Ground {
             }
             None => None,
         };
-        let (id, mut stream) = self.builder.stream(topic);
-        let (key, value) = (serdes.key_in, serdes.value_in);
-        let text = definition.timestamp.as_ref();
-        let timestamp = text.map(|text| timestamp("--ts-from", text, plain)).transpose()?;
-        let place = self.inputs.len();
-        self.inputs.push(Input { id, place, topic: topic.clone(), key, value, timestamp });
+        let mut stream = self.stream(topic, definition.timestamp.as_ref(), serdes)?;
         if let Some((join, table)) = joined {
             stream = self.beside(stream, join, table, plain)?;
         }

@@ -124,9 +124,11 @@ pub(super) enum Refused {
 /// Whether a record is what failed, and why; else what ends the run.
 pub(super) fn whose(error: stream::Error, refused: Option<Refused>) -> Result<String, RunError> {
     match (error, refused) {
+        (stream::Error::HeldBack(_), Some(Refused::Record(why))) => Err(RunError::HeldBack(why)),
         (_, Some(Refused::Record(why))) => Ok(why),
         (_, Some(Refused::Failed(error))) => Err(error.into()),
         (_, Some(Refused::Closed)) => Err(RunError::Closed),
+        (error @ stream::Error::HeldBack(_), None) => Err(RunError::HeldBack(error.to_string())),
         (stream::Error::Interrupted, None) => Err(RunError::Interrupted),
         (error @ stream::Error::Program(_), None) => Ok(error.to_string()),
         (error, None) => Err(error.into()),

@@ -11,7 +11,7 @@
 //! | the outbox is sent, in one transaction with the group's offsets, and the number as their note | goes on from here |
 
 use super::failure::RunError;
-use super::notes::{NUMBER, OFFSETS, Taken, outbox_piece, write_offsets};
+use super::notes::{NUMBER, OFFSETS, Sent, Taken, outbox_piece, write_offsets};
 use super::outbox::Outbox;
 use super::output::Results;
 use super::sources::{Source, Sources};
@@ -46,8 +46,8 @@ pub(super) struct Kept {
 /// Results that are kept with a state until they are sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeptResults {
-    /// Of those that were kept last.
-    pub(super) number: u64,
+    /// Those that were kept last.
+    pub(super) last: Sent,
     /// How many pieces of them are in the state.
     pub(super) pieces: usize,
 }
@@ -71,27 +71,26 @@ impl Kept {
         Self { job, inputs: Vec::new(), group, transaction, results: None, has_moved: false }
     }
 
-    /// Where the group stands, as far as that is of this job: it committed that itself, or somebody did for it since it was made.
+    /// Where the group stands, if it was the job that said so, or `group set` for it.
     pub(super) fn position(&self, topic: &TopicInfo, partition: i32) -> Option<CommittedOffset> {
         let committed = self.group.committed(topic, partition)?;
-        let is_own = self.job.has_noted(&committed.metadata);
-        (is_own || committed.commit_ms >= self.job.created_ms).then_some(committed)
+        self.job.has_noted(&committed.metadata).then_some(committed)
     }
 
-    /// Up to where results of a partition were sent, and the number of those that were sent last.
-    pub(super) fn sent(&self, topic: &TopicInfo, partition: i32) -> Option<(Offset, u64)> {
+    /// Up to where results of a partition were sent, and which were sent last.
+    pub(super) fn sent(&self, topic: &TopicInfo, partition: i32) -> Option<(Offset, Sent)> {
         let committed = self.group.committed(topic, partition)?;
-        let number = self.job.number_in(&committed.metadata)?;
-        Some((Offset(committed.offset), number))
+        let sent = self.job.noted_in(&committed.metadata).and_then(Sent::read)?;
+        Some((Offset(committed.offset), sent))
     }
 
-    /// The number of the results that were sent last.
-    pub(super) fn sent_number(&self, sources: &Sources) -> Option<u64> {
+    /// The results that were sent last.
+    pub(super) fn last_sent(&self, sources: &Sources) -> Option<Sent> {
         let all = sources.inputs.iter().flat_map(|source| {
             let partitions = source.readers.iter().map(|reader| reader.partition().partition);
             partitions.filter_map(|partition| self.sent(&source.topic, partition))
         });
-        all.map(|(_, number)| number).max()
+        all.map(|(_, sent)| sent).max_by_key(|sent| sent.number)
     }
 
     /// Notes that a record is done with. Those of a partition come in order.
@@ -120,11 +119,12 @@ impl Kept {
         input.place_of(partition).is_some_and(|at| Offset(offset) < input.next[at])
     }
 
-    /// Commits what was taken in, with its results, as the head of this file says.
+    /// Commits what was taken in, with its results, as the head of this file says; `is_closed`: windows were closed.
     pub(super) fn commit(
         &mut self,
         state: &mut dyn State,
         results: &mut Results<'_>,
+        is_closed: bool,
         now_ms: i64,
     ) -> Result<(), RunError> {
         let mut taken = Vec::new();
@@ -148,10 +148,12 @@ impl Kept {
             return self.commit_without_state(results, now_ms);
         };
         let is_sending = results.outbox().is_some();
-        kept.number += u64::from(is_sending);
+        if is_sending {
+            kept.last = Sent { number: kept.last.number + 1, is_closed };
+        }
         kept.replace(state, results.outbox())?;
-        let (offsets, number) = (write_offsets(&taken), kept.number.to_be_bytes());
-        state.commit(&[(OFFSETS, &offsets), (NUMBER, &number)])?;
+        let (offsets, last) = (write_offsets(&taken), kept.last.write());
+        state.commit(&[(OFFSETS, &offsets), (NUMBER, last.as_bytes())])?;
         if is_sending {
             results.send_outbox(now_ms)?;
             self.commit_transaction(now_ms)?;
@@ -183,7 +185,8 @@ impl Kept {
     }
 
     fn note(&self) -> String {
-        self.job.note(self.results.map(|results| results.number))
+        let last = self.results.map(|results| results.last.write());
+        self.job.note(last.as_deref())
     }
 
     fn tell_group(&mut self, now_ms: i64) -> Result<(), RunError> {

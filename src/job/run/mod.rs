@@ -113,6 +113,9 @@ pub trait Front {
     /// A record failed, and is left out.
     fn failed(&mut self, at: &TopicPartition, offset: i64, why: &str);
 
+    /// A result that no record alone caused, as that of a window that is closed, is not taken by its topic, and left out.
+    fn failed_result(&mut self, why: &str);
+
     /// How many records are read, and of how many offsets.
     fn progress(&mut self, done: u64, total: u64);
 
@@ -154,6 +157,11 @@ struct Setting<'a> {
     task: Option<i32>,
 }
 
+/// The state of a job is behind what was sent, up to a place where windows were closed or not.
+struct Behind {
+    is_closed: bool,
+}
+
 /// What must be known where a run goes back to its last commit.
 #[derive(Debug, Default)]
 struct SinceCommit {
@@ -161,6 +169,8 @@ struct SinceCommit {
     summary: Summary,
     /// Each change comes out at once, since one failed that had waited for others.
     is_immediate: bool,
+    /// And what comes of no record alone is left out where its topic does not take it.
+    leaves_out: bool,
     /// Records that failed since, by the place of their input, partition and offset.
     left_out: BTreeMap<(usize, i32, i64), LeftOut>,
 }
@@ -184,6 +194,13 @@ impl Setting<'_> {
                 }
                 Err(RunError::HeldBack { .. }) if self.named.is_some() && !since.is_immediate => {
                     since.is_immediate = true;
+                }
+                Err(RunError::HeldBack { .. })
+                    if self.named.is_some()
+                        && !since.leaves_out
+                        && self.options.on_error != OnError::Fail =>
+                {
+                    since.leaves_out = true;
                 }
                 // The state too: that record is still to be taken.
                 Err(RunError::Interrupted) => {
@@ -210,12 +227,13 @@ impl Setting<'_> {
         let mut summary = since.summary;
         // A row of a global table that was there before a record is seen with it.
         globals.follow(cluster)?;
-        let (mut unsent, mut is_behind, mut directory) = (0, false, None);
+        let (mut unsent, mut behind, mut directory) = (0, None, None);
         let (state, kept): (Box<dyn State>, _) = match named {
             None => (Box::new(MemoryState::new()), None),
             Some(named) => {
                 let opened = Opened::open(self, named, &mut sources)?;
-                (unsent, is_behind) = (opened.unsent, opened.is_behind);
+                unsent = opened.unsent;
+                behind = opened.is_behind.then_some(Behind { is_closed: opened.is_closed });
                 directory = opened.directory;
                 summary.missed += opened.missed;
                 (opened.state, Some(opened.kept))
@@ -224,7 +242,8 @@ impl Setting<'_> {
         sources.total = total.unwrap_or_else(|| sources.offsets());
         let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
         let outbox = directory.filter(|_| transaction.is_some()).map(Outbox::new);
-        let output = Results::new(cluster, plan, &options.on_error, transaction, outbox)?;
+        let output =
+            Results::new(cluster, plan, &options.on_error, transaction, outbox, since.leaves_out)?;
         let is_immediate =
             options.commit_interval.is_zero() || kept.is_none() || since.is_immediate;
         let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
@@ -246,7 +265,7 @@ impl Setting<'_> {
             is_stopped: false,
             is_closed: false,
         };
-        let ended = run.go(&mut sources, unsent, is_behind, watcher.as_ref());
+        let ended = run.go(&mut sources, unsent, behind, watcher.as_ref());
         if let Some(kept) = &run.kept {
             kept.abort();
         }
@@ -285,7 +304,7 @@ impl Run<'_> {
         &mut self,
         sources: &mut Sources,
         unsent: usize,
-        is_behind: bool,
+        behind: Option<Behind>,
         watcher: Option<&Watcher>,
     ) -> Result<Summary, RunError> {
         if let Some(kept) = self.kept.as_mut().filter(|_| unsent > 0) {
@@ -295,10 +314,10 @@ impl Run<'_> {
             }
             kept.commit_transaction(self.now_ms)?;
         }
-        if is_behind {
+        if let Some(Behind { is_closed }) = behind {
             self.output.is_discarding = true;
             self.feed(sources)?;
-            self.put_out(false)?;
+            self.put_out(is_closed)?;
             self.output.is_discarding = false;
             self.look_for_more(sources)?;
         }
@@ -385,7 +404,7 @@ impl Run<'_> {
         }
         let Some(kept) = &mut self.kept else { return Ok(self.output.flush()?) };
         self.now_ms = SystemClock.now_ms();
-        kept.commit(self.task.state_mut(), &mut self.output, self.now_ms)?;
+        kept.commit(self.task.state_mut(), &mut self.output, close, self.now_ms)?;
         let kept = &*kept;
         self.since
             .left_out
@@ -404,7 +423,9 @@ impl Run<'_> {
         self.summary.dropped += dropped(&counts) - dropped(known);
         self.summary.late += counts.late - known.late;
         *known = counts;
-        self.summary.records_out += self.output.take_records();
+        let (records, left_out) = self.output.take_counts();
+        self.summary.records_out += records;
+        self.summary.failed += left_out;
     }
 
     fn end(&mut self) -> Result<Summary, RunError> {

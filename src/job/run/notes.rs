@@ -1,9 +1,9 @@
-//! What a job notes beside its state, numbers big-endian:
+//! What a job notes beside its state, numbers big-endian unless they are text:
 //!
 //! | note | bytes |
 //! | --- | --- |
 //! | `offsets` | for each partition of each input: place of the input, 4; id of the topic, 16; partition, 4; next offset, 8; epoch, 4 |
-//! | `number` | how often results were kept to be sent, 8 |
+//! | `number` | how often results were kept to be sent, as text; `:closed` behind it where windows were closed with the last |
 //! | `outbox`, `outbox.1`, … | those that were kept last ([`super::outbox`]), in pieces; nothing where that commit had none |
 
 use crate::model::{Offset, Uuid};
@@ -11,6 +11,31 @@ use crate::model::{Offset, Uuid};
 pub(in crate::job) const OFFSETS: &str = "offsets";
 pub(super) const NUMBER: &str = "number";
 const ENTRY_BYTES: usize = 36;
+
+/// What was kept to be sent last, and is noted with the offsets of the group once it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Sent {
+    /// Of the results.
+    pub(super) number: u64,
+    /// Whether windows were closed with them.
+    pub(super) is_closed: bool,
+}
+
+const CLOSED: &str = ":closed";
+
+impl Sent {
+    pub(super) fn read(note: &str) -> Option<Self> {
+        let (number, is_closed) = match note.strip_suffix(CLOSED) {
+            Some(number) => (number, true),
+            None => (note, false),
+        };
+        Some(Self { number: number.parse().ok()?, is_closed })
+    }
+
+    pub(super) fn write(self) -> String {
+        format!("{}{}", self.number, if self.is_closed { CLOSED } else { "" })
+    }
+}
 
 /// The name of a piece of the outbox.
 pub(super) fn outbox_piece(number: usize) -> String {
@@ -64,6 +89,17 @@ pub(super) fn write_offsets(taken: &[Taken]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sent_is_read_as_it_was_written() {
+        for (text, number, is_closed) in [("7", 7, false), ("0:closed", 0, true)] {
+            let sent = Sent { number, is_closed };
+            assert_eq!((sent.write().as_str(), Sent::read(text)), (text, Some(sent)));
+        }
+        for bad in ["", "x", "7:open", ":closed", "-1"] {
+            assert_eq!(Sent::read(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn offsets_are_read_as_they_were_written() {

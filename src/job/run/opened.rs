@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::failure::RunError;
 use super::kept::{Kept, KeptInput, KeptResults, Named};
-use super::notes::{NUMBER, OFFSETS, Taken, outbox_piece, read_offsets};
+use super::notes::{NUMBER, OFFSETS, Sent, Taken, outbox_piece, read_offsets};
 use super::sources::{Source, Sources};
 use super::{Setting, output};
 use crate::cluster::{Cluster, PartitionReader};
@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) directory: Option<PathBuf>,
     /// Whether the state is behind what was sent: readers stop where the group stands.
     pub(super) is_behind: bool,
+    /// Whether windows were closed there.
+    pub(super) is_closed: bool,
 }
 
 impl Opened {
@@ -52,8 +54,15 @@ impl Opened {
     /// Goes on where the group stands.
     fn without_state(kept: Kept, sources: &mut Sources) -> Result<Self, RunError> {
         let state = Box::new(MemoryState::new());
-        let mut opened =
-            Self { state, kept, missed: 0, unsent: 0, directory: None, is_behind: false };
+        let mut opened = Self {
+            state,
+            kept,
+            missed: 0,
+            unsent: 0,
+            directory: None,
+            is_behind: false,
+            is_closed: false,
+        };
         for source in &mut sources.inputs {
             for reader in &mut source.readers {
                 let partition = reader.partition().partition;
@@ -81,21 +90,26 @@ impl Opened {
         let unreadable = || RunError::Notes(named.name.clone());
         let taken = noted(OFFSETS)?.map(|note| read_offsets(note).ok_or_else(unreadable));
         let taken = taken.transpose()?.unwrap_or_default();
-        let number = noted(NUMBER)?.map(|note| note.try_into().map_err(|_| unreadable()));
-        let number = number.transpose()?.map_or(0, u64::from_be_bytes);
+        let kept_last = match noted(NUMBER)? {
+            None => Sent::default(),
+            Some(note) => str::from_utf8(note).ok().and_then(Sent::read).ok_or_else(unreadable)?,
+        };
         let mut pieces = 0;
         while noted(&outbox_piece(pieces))?.is_some_and(|piece| !piece.is_empty()) {
             pieces += 1;
         }
-        let sent = kept.sent_number(sources);
-        let last = number.max(sent.unwrap_or_default());
-        kept.results = Some(KeptResults { number: last, pieces });
-        let unsent = if sent == Some(number) { 0 } else { pieces };
+        let sent = kept.last_sent(sources);
+        let is_sent = sent.is_some_and(|sent| sent.number >= kept_last.number);
+        let last = sent.filter(|_| is_sent).unwrap_or(kept_last);
+        kept.results = Some(KeptResults { last, pieces });
+        let unsent = if is_sent { 0 } else { pieces };
         let (state, directory) = (Box::new(state), Some(directory));
-        let mut opened = Self { state, kept, missed: 0, unsent, directory, is_behind: false };
+        let mut opened =
+            Self { state, kept, missed: 0, unsent, directory, is_behind: false, is_closed: false };
         opened.go_on(&taken, sources)?;
-        if sent.is_some() {
+        if let Some(sent) = sent {
             opened.stop_at_group(sources);
+            opened.is_closed = sent.is_closed;
         }
         Ok(opened)
     }

@@ -29,7 +29,10 @@ pub(super) struct Results<'c> {
     has_sent: bool,
     /// What comes out was sent by an earlier run.
     pub(super) is_discarding: bool,
+    /// What no record alone caused, and its topic does not take, is left out.
+    leaves_out: bool,
     records: u64,
+    left_out: u64,
     key: Vec<u8>,
     value: Vec<u8>,
 }
@@ -42,6 +45,7 @@ impl<'c> Results<'c> {
         on_error: &OnError,
         transaction: Option<&Transaction>,
         outbox: Option<Outbox>,
+        leaves_out: bool,
     ) -> std::result::Result<Self, cluster::Error> {
         let mut results = Self {
             cluster,
@@ -51,7 +55,9 @@ impl<'c> Results<'c> {
             outbox,
             has_sent: false,
             is_discarding: false,
+            leaves_out,
             records: 0,
+            left_out: 0,
             key: Vec::new(),
             value: Vec::new(),
         };
@@ -176,9 +182,9 @@ impl<'c> Results<'c> {
         std::mem::replace(&mut self.has_sent, false)
     }
 
-    /// How many there were since the last call.
-    pub(super) fn take_records(&mut self) -> u64 {
-        std::mem::take(&mut self.records)
+    /// How many there were since the last call, and how many that were left out.
+    pub(super) fn take_counts(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.records), std::mem::take(&mut self.left_out))
     }
 }
 
@@ -273,7 +279,14 @@ impl Output for Ready<'_, '_> {
         let plan = self.results.plan;
         let sink = plan.sinks.iter().find(|known| known.id == sink);
         let sink = sink.expect("a plan has all sinks of its topology");
-        self.send(sink, record).map_err(|refused| self.refuse(refused))
+        match self.send(sink, record) {
+            Err(Refused::Record(why)) if self.results.leaves_out && record.origin.is_none() => {
+                self.results.left_out += 1;
+                self.front.failed_result(&why);
+                Ok(())
+            }
+            sent => sent.map_err(|refused| self.refuse(refused)),
+        }
     }
 
     fn changelog(&mut self, _row: ChangelogRow<'_>) -> Result<()> {

@@ -8,8 +8,8 @@ use super::failure::RunError;
 use super::kept::{Kept, Named};
 use super::pace::wait;
 use super::sources::{Globals, Sources, is_time_to_count};
-use super::{Front, Options, Setting, SinceCommit, Summary};
-use crate::cluster::Cluster;
+use super::{Front, Options, Setting, SinceCommit, Summary, output};
+use crate::cluster::{self, Cluster};
 use crate::job::plan::Plan;
 use crate::model::Offset;
 
@@ -34,6 +34,7 @@ pub(super) fn run(
     let Setting { cluster, plan, options, .. } = setting;
     let _share = cluster.share_job(named.name, named.job)?;
     let watcher = options.follow.then(|| cluster.watch()).flatten();
+    settle(setting)?;
     let mut tasks = Vec::new();
     add_tasks(&mut tasks, cluster, plan, named)?;
     let mut counted = Instant::now();
@@ -80,6 +81,7 @@ pub(super) fn run(
             continue;
         }
         if is_time_to_count(&mut counted) {
+            settle(setting)?;
             add_tasks(&mut tasks, cluster, plan, named)?;
         }
         for task in &mut tasks {
@@ -94,6 +96,18 @@ pub(super) fn run(
         }
         wait(watcher.as_ref(), idle);
     }
+}
+
+/// A copy that died may have decided to commit, and not got round to telling readers; its task may have nothing to do any more.
+fn settle(setting: Setting<'_>) -> Result<(), RunError> {
+    for topic in output::topics(setting.plan, &setting.options.on_error) {
+        match setting.cluster.topic_to_write(topic) {
+            Ok(topic) => setting.cluster.settle(&topic)?,
+            Err(cluster::Error::NoSuchTopic(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Adds the tasks that are not there yet: there are as many as the topic has partitions that has the most.

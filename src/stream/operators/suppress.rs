@@ -4,7 +4,7 @@
 //! more, a millisecond after Kafka's, which may repeat itself.
 
 use crate::stream::encoding;
-use crate::stream::error::Result;
+use crate::stream::error::{Error, Result};
 use crate::stream::program::Value;
 use crate::stream::record::{Record, Window};
 use crate::stream::scans::{PAGE_ROWS, ends_by};
@@ -74,7 +74,7 @@ impl Suppress {
                 let record = take_held(held_key, held, &mut key).ok_or_else(|| {
                     scope.corrupt(self.store, "a result that is held back is cut")
                 })?;
-                scope.forward(&record)?;
+                scope.forward(&record).map_err(Error::held_back)?;
                 scope.delete(self.store, held_key)?;
             }
             if rows.len() < PAGE_ROWS {

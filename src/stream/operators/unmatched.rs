@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use super::JoinKind;
 use super::stream_stream::JoinWindows;
 use crate::stream::encoding;
-use crate::stream::error::Result;
+use crate::stream::error::{Error, Result};
 use crate::stream::program::{Joiner, Sides, Value};
 use crate::stream::record::Record;
 use crate::stream::rows::Rows;
@@ -84,7 +84,7 @@ impl Unmatched<'_> {
             let earliest = self.closed(scope, time, &mut rows)?;
             scope.clock().earliest = earliest;
             for row in rows.iter() {
-                self.forward(scope, row, &mut key)?;
+                self.forward(scope, row, &mut key).map_err(Error::held_back)?;
                 scope.delete(self.store, row.0)?;
             }
             if rows.len() < PAGE_ROWS {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{hopping, session, sliding};
 use crate::stream::encoding;
-use crate::stream::error::Result;
+use crate::stream::error::{Error, Result};
 use crate::stream::program::{Aggregator, Value};
 use crate::stream::record::{Record, Window};
 use crate::stream::rows::Rows;
@@ -218,13 +218,14 @@ impl AggregateWindows {
         let mut value = scope.take();
         encoding::window_key(row_key.write(), key, window);
         if let Some(timestamp) = scope.copy_row(self.store, bytes(&row_key), &mut value)? {
-            scope.forward(&Record {
+            let result = Record {
                 key: Some(key),
                 window: Some(window),
                 value: value.get(),
                 timestamp,
                 ..Record::default()
-            })?;
+            };
+            scope.forward(&result).map_err(Error::held_back)?;
         }
         scope.give(row_key);
         scope.give(value);

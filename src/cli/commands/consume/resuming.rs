@@ -19,6 +19,7 @@ use super::plan::Plan;
 use super::printing::Printing;
 use super::run::{decompressor, end_of_damaged, is_past_until, is_to_stop, wait};
 use crate::cli::commands::Outcome;
+use crate::cli::commands::table::refuse_group_of_job;
 use crate::cli::context::Context;
 use crate::cli::error::{CommandError, Status};
 use crate::cli::signals::Signals;
@@ -40,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn run(context: &Context, plan: &Plan, stack: Option<&Stack>) -> Outcome {
     let signals = Signals::listen().map_err(CommandError::failed)?;
     let cluster = keeping::open(plan, context)?;
+    if let (Some(cluster), Some(group)) = (&cluster, &plan.group) {
+        refuse_group_of_job(cluster, group, false)?;
+    }
     // Watching begins before the first look, so that nothing falls in between.
     let watcher = cluster.as_ref().filter(|_| plan.follow).and_then(Cluster::watch);
     let now = Instant::now();

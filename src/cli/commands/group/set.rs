@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::super::Outcome;
 use super::super::consume::parse_group;
+use super::super::table::refuse_group_of_job;
 use super::super::topic::{reading, topic_name};
 use super::{quoted, table};
 use crate::cli::confirm::confirmed;
@@ -63,6 +64,7 @@ pub(super) fn run(context: &Context, args: &SetArgs) -> Outcome {
     let (name, partitions) = topic_and_partitions(&args.topic)?;
     let cluster = reading(context, std::slice::from_ref(&name))?;
     let topic = cluster.topic(&name)?;
+    refuse_group_of_job(&cluster, &args.group, true)?;
     let commits = cluster.commits(&args.group)?;
     let plan = plan(&cluster, &topic, &commits, partitions, spec)?;
     let mut out = String::new();
