@@ -1,9 +1,10 @@
 //! A progress bar on standard error: in a terminal only, and only for work that takes a while.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::context::Context;
 
@@ -69,10 +70,13 @@ fn style(unit: Unit) -> ProgressStyle {
             "{bar:30} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left"
         }
         Unit::Records => {
-            "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left"
+            "{bar:30} {percent:>3} %  {human_pos} of {human_len}  {rate}/s  {eta} left"
         }
     };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+        })
         .progress_chars("█▉▊▋▌▍▎▏ ")
 }
