@@ -185,7 +185,8 @@ def _run(function):
 
 def run():
     """Runs the checks, all or those that are named, and ends the script."""
-    faulthandler.dump_traceback_later(3 * PATIENCE_S, exit=True)
+    # Before the test that started this script loses its patience.
+    faulthandler.dump_traceback_later(2.5 * PATIENCE_S, exit=True)
     named = sys.argv[3:]
     checks = [function for function in CHECKS if not named or function.__name__ in named]
     assert checks, f"no such check: {named}"

@@ -1,7 +1,7 @@
 //! A process that runs beside the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal};
 use super::{Output, PATIENCE};
 
 /// A child; stdout and stderr are drained by threads. Dropped, it is killed.
+///
+/// It is in a process group of its own, which ends with it: what it started and left behind would hold its stdout open,
+/// and the test would wait for ever.
 pub(crate) struct Running {
     child: Child,
     command: String,
@@ -24,6 +27,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(super) fn new(mut command: Command, shown: String) -> Self {
+        command.process_group(0);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("`{shown}`: {error}"));
         let stdout = child.stdout.take().expect("piped");
         let mut stderr = child.stderr.take().expect("piped");
@@ -74,7 +78,7 @@ impl Running {
     /// The next line of its stdout, waited for.
     pub(crate) fn line(&mut self) -> String {
         let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-            let _ = self.child.kill();
+            self.kill_group();
             panic!("no further line from {}", self.finish());
         };
         self.taken.extend_from_slice(&line);
@@ -98,8 +102,12 @@ impl Running {
 
     /// Kills it without a warning and collects what is left.
     pub(crate) fn kill(mut self) -> Output {
-        let _ = self.child.kill();
+        self.kill_group();
         self.finish()
+    }
+
+    fn kill_group(&self) {
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -112,7 +120,7 @@ impl Running {
         let mut nap = Duration::from_micros(100);
         while !self.has_ended() {
             if Instant::now() > deadline {
-                let _ = self.child.kill();
+                self.kill_group();
                 panic!("no end after {PATIENCE:?}: {}", self.finish());
             }
             thread::sleep(nap);
@@ -129,6 +137,7 @@ impl Running {
 
     fn finish(&mut self) -> Output {
         let status = self.child.wait().expect("a child");
+        self.kill_group();
         let mut stdout = std::mem::take(&mut self.taken);
         self.lines.iter().for_each(|line| stdout.extend_from_slice(&line));
         let stderr = self.stderr.take().map(|thread| thread.join().expect("a reader"));
@@ -158,7 +167,7 @@ impl Killer {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        self.kill_group();
         let _ = self.child.wait();
     }
 }

@@ -65,7 +65,11 @@ def a_member_that_polls_too_seldom_is_left_out():
     eventually(lambda: slow.poll(0.1) is None and slow.assignment(), "it has joined")
     other = Member("slow", "slow-topic")
     eventually(lambda: other.has(2), "the other has all of it")
+    # It comes back as soon as it polls. Closed before it has heard that it is out, it hangs now and then, and all of
+    # Python with it: librdkafka's issue 4884.
+    eventually(lambda: slow.poll(0.1) is None and len(slow.assignment()) == 1, "it has its share again")
     slow.close()
+    eventually(lambda: other.has(2), "the other has it all again")
     other.leave()
 
 

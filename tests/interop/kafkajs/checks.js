@@ -101,7 +101,7 @@ const run = async checks => {
   setTimeout(() => {
     console.error('some checks do not end')
     process.exit(1)
-  }, 3 * PATIENCE_MS).unref()
+  }, 2.5 * PATIENCE_MS).unref()
   const chosen = checks.filter(check => NAMED.length === 0 || NAMED.includes(check.name))
   assert(chosen.length > 0, `no such check: ${NAMED}`)
   const failures = (await Promise.all(chosen.map(runOne))).filter(Boolean)
