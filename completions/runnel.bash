@@ -953,7 +953,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__stream)
-            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --close --commit-interval --guarantee --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --per-partition --close --commit-interval --guarantee --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1105,7 +1105,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__table__subcmd__create)
-            opts="-d -q -v -h --from --latest --if-not-exists --ts-from --join --on --left --outer --where --value --by --agg --window --grace --emit --global --commit-interval --cache-max-bytes --to --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-d -q -v -h --from --latest --if-not-exists --ts-from --join --on --left --outer --where --value --by --agg --window --grace --emit --global --per-partition --commit-interval --cache-max-bytes --to --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

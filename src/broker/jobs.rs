@@ -1,8 +1,8 @@
 //! Jobs: tables and streams that have a name. What a job is to do stands in the catalog, as whoever made it wrote it down; the
 //! engine does not look inside. Names of jobs and topics are one name space.
 //!
-//! A job's state is below `state/jobs/<id>`: a cache, which can be made again. One process at a time runs a job, and holds
-//! its lock; or several share it, and each of its tasks is in the hands of one. How far a job is stands in the group of its name.
+//! A job's state is in `state/jobs/<id>`, or in `state/jobs/<id>/<task>` for each of its tasks: a cache, which can be made again. One
+//! process at a time runs a job, and holds its lock; or several share it, and each of its tasks is in the hands of one. How far a job is stands in the group of its name.
 //! Dropping a job takes that out first, then its entry; what a crash leaves of its state is removed with the next job that is
 //! dropped.
 
@@ -191,16 +191,21 @@ impl Broker {
         Ok(lock.map(|lock| JobLease { _lock: Some(lock) }))
     }
 
-    /// Where a job's state is; made if it is not there. `None` where the directory is not of the file system.
+    /// Where the state of a job is, or of one of its tasks; made if it is not there. `None` where the directory is not of the file
+    /// system.
     ///
     /// # Errors
     /// As the file system says.
-    pub fn make_job_state(&self, job: &Job) -> Result<Option<PathBuf>> {
+    pub fn make_job_state(&self, job: &Job, task: Option<u32>) -> Result<Option<PathBuf>> {
         let storage = self.storage();
         make_dir(storage, STATE_DIR)?;
         make_dir(storage, JOBS_DIR)?;
-        let path = format!("{JOBS_DIR}/{}", job.id);
+        let mut path = format!("{JOBS_DIR}/{}", job.id);
         make_dir(storage, &path)?;
+        if let Some(task) = task {
+            path = format!("{path}/{task}");
+            make_dir(storage, &path)?;
+        }
         Ok(storage.real_path(&path)?)
     }
 
@@ -211,6 +216,22 @@ impl Broker {
     pub fn job_state(&self, job: &Job) -> Result<Option<PathBuf>> {
         let path = format!("{JOBS_DIR}/{}", job.id);
         Ok(storage::found(self.storage().real_path(&path))?.flatten())
+    }
+
+    /// Where the states of a job's tasks are, in the order of the tasks, as far as something was written.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn task_states(&self, job: &Job) -> Result<Vec<PathBuf>> {
+        let (storage, path) = (self.storage(), format!("{JOBS_DIR}/{}", job.id));
+        let entries = storage::found(storage.list(&path))?.unwrap_or_default();
+        let tasks = entries.iter().filter_map(|entry| entry.name.parse::<u32>().ok());
+        let tasks: std::collections::BTreeSet<_> = tasks.collect();
+        let mut states = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            states.extend(storage::found(storage.real_path(&format!("{path}/{task}")))?.flatten());
+        }
+        Ok(states)
     }
 
     /// Removes a job's state, if it has one. It is made again.

@@ -118,6 +118,14 @@ impl Front for Terminal<'_> {
         }
     }
 
+    fn misplaced(&mut self, at: &TopicPartition, offset: i64) {
+        self.context.warn(&format!(
+            "{at} offset {offset} has a key that Kafka's partitioner puts elsewhere; what other partitions have of it, \
+             other tasks have"
+        ));
+        self.context.inform("hint", ONE_TASK);
+    }
+
     fn progress(&mut self, done: u64, total: u64) {
         let context = self.context;
         self.progress
@@ -159,6 +167,11 @@ pub(super) fn run(
     let outcome = Stack::run(work).map_err(CommandError::failed)?;
     context.tell(cluster.take_notices());
     outcome
+}
+
+/// How many tasks of a job are worked at at once.
+pub(super) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Takes a job for this process, once no other one runs it; the status of a signal that came first.
@@ -312,10 +325,15 @@ impl From<PlanError> for CommandError {
             error @ PlanError::Clash(_) => {
                 Self::usage(&error).hint("--join NAME=ALIAS gives it another name")
             }
+            error @ PlanError::Apart(_) => Self::usage(&error).hint(format!(
+                "`runnel stream TOPIC --key JQ --to OTHER --id NAME` puts them into one first; {ONE_TASK}"
+            )),
             error => Self::usage(&error),
         }
     }
 }
+
+const ONE_TASK: &str = "without --per-partition one task has all partitions";
 
 impl From<RunError> for CommandError {
     fn from(error: RunError) -> Self {
@@ -334,6 +352,7 @@ impl From<RunError> for CommandError {
                 "for a table, `runnel table update NAME --rebuild` makes it anew; a stream is \
                      forgotten by `runnel stream --drop NAME`",
             ),
+            error @ RunError::PartitionCounts { .. } => Self::usage(&error).hint(ONE_TASK),
             error @ RunError::HeldBack(_) => Self::failed(&error)
                 .hint("it came of several records, so none can be left out; mend what it says"),
             error => Self::failed(&error),

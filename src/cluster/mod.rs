@@ -290,12 +290,20 @@ impl Cluster {
         self.broker.lease_task(job, task)
     }
 
-    /// Where a job's state is, to write.
+    /// Where the state of a job is, or of one of its tasks, to write.
     ///
     /// # Errors
     /// As [`Broker::make_job_state`] says.
-    pub fn make_job_state(&self, job: &Job) -> Result<Option<PathBuf>> {
-        self.broker.make_job_state(job)
+    pub fn make_job_state(&self, job: &Job, task: Option<u32>) -> Result<Option<PathBuf>> {
+        self.broker.make_job_state(job, task)
+    }
+
+    /// Where the states of a job's tasks are, to read.
+    ///
+    /// # Errors
+    /// As [`Broker::task_states`] says.
+    pub fn task_states(&self, job: &Job) -> Result<Vec<PathBuf>> {
+        self.broker.task_states(job)
     }
 
     /// Where a job's state is, to read; `None` where there is none yet.

@@ -44,6 +44,9 @@ pub struct StreamDefinition {
     pub to: Option<TopicName>,
     /// What keys and values are.
     pub serdes: Serdes,
+    /// Whether each partition is a task of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub per_partition: bool,
 }
 
 /// A header of results.
@@ -155,6 +158,9 @@ pub struct TableDefinition {
     pub commit_interval_ms: Option<u64>,
     /// Bytes of changes that may wait until then.
     pub cache_max_bytes: Option<u64>,
+    /// Whether each partition is a task of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub per_partition: bool,
 }
 
 /// One of a table's aggregates.

@@ -27,6 +27,7 @@ mod log_dump;
 mod log_repair;
 mod log_retain;
 mod log_verify;
+mod per_partition;
 mod produce;
 mod produce_transactional;
 mod readme;

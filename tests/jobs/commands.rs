@@ -27,6 +27,17 @@ pub(crate) struct Commands {
     pub(crate) judge: Judge,
 }
 
+impl Commands {
+    /// The same with a task for each partition, where nothing that lies in several is put together.
+    pub(crate) fn per_partition(mut self) -> Self {
+        let job = self.once.last_mut().unwrap_or(&mut self.run);
+        if job.iter().all(|word| word != "--by" && word != "--on") {
+            job.push("--per-partition".to_owned());
+        }
+        self
+    }
+}
+
 /// Topologies of which Kafka counts other records as dropped, and why.
 pub(crate) const OTHERWISE_DROPPED: [(&str, &str); 5] = [
     ("group_by_count", NULL_GROUPS),

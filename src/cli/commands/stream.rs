@@ -62,6 +62,9 @@ pub(in crate::cli) struct StreamArgs {
     /// A name, under which it goes on where it stood, and sends each result exactly once
     #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new)]
     id: Option<TopicName>,
+    /// With --id: a task for each partition, with its own part of what is joined, so that copies share the work
+    #[arg(long, help_heading = "Running", requires = "id")]
+    per_partition: bool,
     /// With --id: close the windows of joins that are open at the end
     #[arg(long, help_heading = "Running", requires = "id")]
     close: bool,
@@ -164,6 +167,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         commit_interval: Duration::from_millis(commit_interval),
         cache_bytes: 0,
         exactly_once: args.guarantee != Some(Guarantee::AtLeastOnce),
+        threads: job::threads(),
     };
     let reading = reading_all(&plan, reading)?;
     let formatter = Formatter::new(output(args)?, None);
@@ -173,12 +177,11 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         job::check_outputs(&cluster, name, &plan)?;
         let kept = job_of(&cluster, name, &definition)?;
         let named = Named { name, job: &kept };
-        // One that keeps nothing is shared with other copies.
-        let _lease =
-            match plan.has_state.then(|| job::lease(context, &cluster, named)).transpose()? {
-                Some(Err(status)) => return Ok(status),
-                lease => lease,
-            };
+        let is_alone = !plan.per_partition;
+        let _lease = match is_alone.then(|| job::lease(context, &cluster, named)).transpose()? {
+            Some(Err(status)) => return Ok(status),
+            lease => lease,
+        };
         return job::run(context, &cluster, &plan, Some(named), &options, formatter);
     }
     let writes = plan.sinks.iter().any(|sink| sink.topic.is_some());
@@ -303,6 +306,7 @@ fn definition(
             value_in: args.value_serde.0,
             value_out: args.value_serde.1,
         },
+        per_partition: args.per_partition,
     })
 }
 

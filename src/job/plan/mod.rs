@@ -25,6 +25,8 @@ pub struct Plan {
     pub sinks: Vec<Sink>,
     /// Whether something is kept from one record to the next.
     pub has_state: bool,
+    /// Whether each partition is a task of its own, with a state of its own, so that several processes share the job.
+    pub per_partition: bool,
     /// What of that is a table to look at.
     pub view: Option<View>,
     /// Ends the wait for a command.
@@ -156,6 +158,11 @@ pub enum PlanError {
     /// A foreign key joins from the left.
     #[error("a join by a foreign key is inner or left: what nobody names has no key")]
     OuterForeignKey,
+    /// A task that has one partition, and records that belong together and lie in several.
+    #[error(
+        "{0} puts together what lies in several partitions, and --per-partition has a task for each"
+    )]
+    Apart(&'static str),
     /// Windows that can't be.
     #[error(transparent)]
     Windows(#[from] InvalidWindows),

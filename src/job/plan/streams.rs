@@ -32,8 +32,12 @@ pub(super) fn plan(definition: &StreamDefinition) -> Result<Plan, PlanError> {
     let aliases: Vec<_> =
         stream_join.chain(definition.joins.iter().map(|join| join.alias.clone())).collect();
     check_aliases(&aliases)?;
-    let mut planning =
-        Planning { definition, ground: Ground::new(), sides: Vec::new(), has_state: false };
+    let mut planning = Planning {
+        definition,
+        ground: Ground::new(definition.per_partition),
+        sides: Vec::new(),
+        has_state: false,
+    };
     // Tables come first: of two records of one time theirs is taken first.
     let tables = planning.tables()?;
     let mut stream = planning.read(&definition.topics)?;
@@ -102,6 +106,7 @@ impl Planning<'_> {
             let stream = match &join.on {
                 None => stream,
                 Some(text) => {
+                    self.ground.needs_all("--on")?;
                     let mapper = rekey("--on", text, self.setting())?;
                     self.ground.builder.map(stream, mapper)
                 }
@@ -167,8 +172,16 @@ impl Planning<'_> {
             sinks.push(self.sink(rest, definition.to.as_ref()));
         }
         let Self { ground: Ground { builder, inputs, globals, .. }, has_state, .. } = self;
-        let topology = Arc::new(builder.build());
-        Ok(Plan { topology, inputs, globals, sinks, has_state, view: None, interrupt })
+        Ok(Plan {
+            topology: Arc::new(builder.build()),
+            inputs,
+            globals,
+            sinks,
+            has_state,
+            per_partition: !has_state || definition.per_partition,
+            view: None,
+            interrupt,
+        })
     }
 
     fn sink(&mut self, stream: Stream, topic: Option<&TopicName>) -> Sink {

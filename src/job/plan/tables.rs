@@ -27,6 +27,8 @@ pub(super) struct Ground {
     pub(super) globals: Vec<Global>,
     /// The streams of inputs: a topic that is read twice in one way is read once.
     streams: Vec<(usize, Option<String>, Stream)>,
+    /// Whether a task has one partition of each input.
+    per_partition: bool,
 }
 
 /// A table, and what its rows are to those who look.
@@ -39,7 +41,7 @@ pub(super) struct Planned {
 
 /// Makes a plan of a table.
 pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
-    let mut ground = Ground::new();
+    let mut ground = Ground::new(definition.per_partition);
     let Planned { table, windows, value } = ground.table(definition, "")?;
     let (shown, value) = match (table.store(), value) {
         (Some(_), value) => (table, value),
@@ -63,6 +65,7 @@ pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
         globals,
         sinks,
         has_state: true,
+        per_partition: definition.per_partition,
         view,
         interrupt: Interrupt::default(),
     })
@@ -70,13 +73,19 @@ pub(super) fn plan(definition: &TableDefinition) -> Result<Plan, PlanError> {
 
 impl Ground {
     /// Nothing yet.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(per_partition: bool) -> Self {
         Self {
             builder: TopologyBuilder::new(),
             inputs: Vec::new(),
             globals: Vec::new(),
             streams: Vec::new(),
+            per_partition,
         }
+    }
+
+    /// Records go where others are that lie in other partitions, as `flag` says.
+    pub(super) fn needs_all(&self, flag: &'static str) -> Result<(), PlanError> {
+        if self.per_partition { Err(PlanError::Apart(flag)) } else { Ok(()) }
     }
 
     /// The records of a topic, with the times that they are to have.
@@ -190,6 +199,7 @@ impl Ground {
             setting = plain;
         }
         if let Some(text) = &definition.by {
+            self.needs_all("--by")?;
             stream = self.builder.map(stream, rekey("--by", text, setting)?);
         }
         let aggregator = aggregator(&definition.aggregates, setting)?;
@@ -234,6 +244,7 @@ impl Ground {
         let stream = match &join.on {
             None => stream,
             Some(text) => {
+                self.needs_all("--on")?;
                 let mapper = rekey("--on", text, setting)?;
                 self.builder.map(stream, mapper)
             }
@@ -271,6 +282,7 @@ impl Ground {
                 None => self.builder.join_tables(pair, kind, joiner(0)),
                 Some(_) if join.kind == JoinKind::Outer => return Err(PlanError::OuterForeignKey),
                 Some(text) => {
+                    self.needs_all("--on")?;
                     let on = selector("--on", text, plain)?;
                     let store = format!("{at}references");
                     self.builder.join_foreign_key(pair, on, kind, joiner(0), &store)
@@ -303,7 +315,10 @@ impl Ground {
             }
         }
         let by: Selector = match &definition.by {
-            Some(text) => selector("--by", text, setting)?,
+            Some(text) => {
+                self.needs_all("--by")?;
+                selector("--by", text, setting)?
+            }
             None => Box::new(|record: &Record<'_>, out: &mut Value| {
                 out.set(record.key);
                 Ok(())

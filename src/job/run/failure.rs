@@ -81,6 +81,20 @@ pub enum RunError {
     /// What was kept to be sent makes no sense.
     #[error("the state holds results that cannot be read")]
     Outbox,
+    /// Topics of which a task has one partition each have different numbers of them.
+    #[error(
+        "{} has {} partitions and {} {}: where each is a task, they must have as many",
+        .one.0, .one.1, .other.0, .other.1
+    )]
+    PartitionCounts {
+        /// A topic, and its number of partitions.
+        one: (TopicName, i32),
+        /// Another.
+        other: (TopicName, i32),
+    },
+    /// The system gives no more threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
     /// A program was interrupted, and the run is to stop.
     #[error("the run was interrupted")]
     Interrupted,

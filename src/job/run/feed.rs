@@ -10,7 +10,7 @@ use super::{COMMIT_INTERVAL_MIN, Run};
 use crate::cluster::RecordRange;
 use crate::job::plan::Input;
 use crate::job::programs::encoded_headers;
-use crate::model::TopicPartition;
+use crate::model::{TopicPartition, partition_for_key};
 use crate::record::Decompressor;
 use crate::stream::{Headers, Inputs, Origin, Outside, Record};
 
@@ -196,6 +196,9 @@ impl Run<'_> {
             self.looks.look_soon();
             return self.leave_out(input, stored, &why);
         }
+        if self.partitions.is_some() {
+            self.look_at_key(input, stored);
+        }
         let record = match decoded(input, stored, texts) {
             Ok(record) => record,
             Err(error) => return self.leave_out(input, stored, &error.to_string()),
@@ -224,6 +227,16 @@ impl Run<'_> {
                 Ok(())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Tells of the first record whose key other tasks have too, if producers agree on where it belongs.
+    fn look_at_key(&mut self, input: &Input, stored: &Stored<'_>) {
+        let (Some(partitions), Some(key)) = (&self.partitions, stored.key) else { return };
+        if partition_for_key(key, partitions[input.place]) != stored.partition {
+            let at = TopicPartition::new(input.topic.clone(), stored.partition);
+            self.front.misplaced(&at, stored.offset);
+            self.partitions = None;
         }
     }
 

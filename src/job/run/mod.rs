@@ -5,7 +5,8 @@
 //!
 //! A job without a name has its state in memory: a run begins at the beginning, closes its windows at its end, and sends what
 //! it sends at least once; all of it is on disk when it returns. A job with a name goes on where it stood (`kept`); one that keeps
-//! nothing between records is as many tasks as its topics have partitions, which several processes share (`turns`).
+//! nothing between records, or was made so, is as many tasks as its topics have partitions, which threads and processes
+//! share (`turns`).
 
 mod failure;
 mod feed;
@@ -16,6 +17,7 @@ mod outbox;
 mod output;
 mod pace;
 mod record;
+mod shared_front;
 mod sources;
 mod turns;
 
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 
 pub use failure::{OnError, RunError};
 pub use kept::Named;
+pub use turns::check_partitions;
 
 use super::plan::Plan;
 use crate::clock::Clock as _;
@@ -62,6 +65,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Whether a job with a name sends each result once; else at least once, and readers see it at once.
     pub exactly_once: bool,
+    /// How many of a job's tasks are worked at at once, where it has several.
+    pub threads: usize,
 }
 
 /// What a run did.
@@ -83,6 +88,19 @@ pub struct Summary {
     pub missed: usize,
 }
 
+impl Summary {
+    /// Counts what another turn did.
+    fn add(&mut self, other: &Self) {
+        let Self { records_in, records_out, dropped, late, failed, missed, .. } = *other;
+        self.records_in += records_in;
+        self.records_out += records_out;
+        self.dropped += dropped;
+        self.late += late;
+        self.failed += failed;
+        self.missed += missed;
+    }
+}
+
 /// A result that goes to no topic.
 #[derive(Debug, Clone, Copy)]
 pub struct Printed<'a> {
@@ -97,7 +115,7 @@ pub struct Printed<'a> {
 pub struct Closed;
 
 /// What surrounds a run.
-pub trait Front {
+pub trait Front: Send {
     /// Takes a result that goes to no topic.
     ///
     /// # Errors
@@ -116,6 +134,9 @@ pub trait Front {
     /// A result that no record alone caused, as that of a window that is closed, is not taken by its topic, and left out.
     fn failed_result(&mut self, why: &str);
 
+    /// A record has a key that Kafka's partitioner puts into another partition, which is another task's. Told of the first.
+    fn misplaced(&mut self, at: &TopicPartition, offset: i64);
+
     /// How many records are read, and of how many offsets.
     fn progress(&mut self, done: u64, total: u64);
 
@@ -123,8 +144,8 @@ pub trait Front {
     fn should_stop(&mut self) -> bool;
 }
 
-/// Runs a job, on a thread that [`crate::filter::Stack::run`] began. With a name it goes on where it stood; one that has state, this
-/// process has alone ([`Cluster::lease_job`]).
+/// Runs a job, on a thread that [`crate::filter::Stack::run`] began. With a name it goes on where it stood; one that is a single task,
+/// this process has alone ([`Cluster::lease_job`]).
 ///
 /// # Errors
 /// [`RunError`]. Without a name, what was sent before is on its topics, though perhaps not on disk; with one, all is as of the
@@ -138,10 +159,10 @@ pub fn run(
 ) -> Result<Summary, RunError> {
     let setting = Setting { cluster, plan, named, options, task: None };
     match named {
-        Some(named) if !plan.has_state => turns::run(setting, named, front),
+        Some(named) if plan.per_partition => turns::run(setting, named, front),
         _ => {
             let mut globals = Globals::open(cluster, plan)?;
-            setting.run(&mut globals, &mut SinceCommit::default(), None, front)
+            setting.run(&mut globals, &mut SinceCommit::default(), front)
         }
     }
 }
@@ -176,16 +197,15 @@ struct SinceCommit {
 }
 
 impl Setting<'_> {
-    /// Runs to the end. `total` is how many offsets are read in all, where that is more than what is read here.
+    /// Runs to the end.
     fn run(
         self,
         globals: &mut Globals,
         since: &mut SinceCommit,
-        total: Option<u64>,
         front: &mut dyn Front,
     ) -> Result<Summary, RunError> {
         loop {
-            match self.attempt(&mut *globals, since, total, &mut *front) {
+            match self.attempt(&mut *globals, since, &mut *front) {
                 // The state as of the last commit is taken again, without that record.
                 Err(RunError::Again { at, offset, why, .. })
                     if self.options.on_error == OnError::Fail =>
@@ -218,7 +238,6 @@ impl Setting<'_> {
         self,
         globals: &mut Globals,
         since: &mut SinceCommit,
-        total: Option<u64>,
         front: &mut dyn Front,
     ) -> Result<Summary, RunError> {
         let Setting { cluster, plan, named, options, task } = self;
@@ -239,7 +258,7 @@ impl Setting<'_> {
                 (opened.state, Some(opened.kept))
             }
         };
-        sources.total = total.unwrap_or_else(|| sources.offsets());
+        sources.total = sources.offsets();
         let transaction = kept.as_ref().and_then(|kept| kept.transaction.as_ref());
         let outbox = directory.filter(|_| transaction.is_some()).map(Outbox::new);
         let output =
@@ -247,7 +266,10 @@ impl Setting<'_> {
         let is_immediate =
             options.commit_interval.is_zero() || kept.is_none() || since.is_immediate;
         let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
+        let checks_keys = plan.has_state && task.is_some();
+        let partitions = sources.inputs.iter().map(|source| source.topic.partitions);
         let mut run = Run {
+            partitions: checks_keys.then(|| partitions.collect()),
             cluster,
             plan,
             options,
@@ -289,6 +311,8 @@ struct Run<'r> {
     /// What of the task's counts is in it.
     counted: Counts,
     now_ms: i64,
+    /// How many partitions each input has, while keys are looked at whether they belong where they are.
+    partitions: Option<Vec<i32>>,
     /// When what changed is to be kept.
     commit_due: Instant,
     looks: Looks,

@@ -10,7 +10,7 @@ use super::kept::{Kept, KeptInput, KeptResults, Named};
 use super::notes::{NUMBER, OFFSETS, Sent, Taken, outbox_piece, read_offsets};
 use super::sources::{Source, Sources};
 use super::{Setting, output};
-use crate::cluster::{Cluster, PartitionReader};
+use crate::cluster::PartitionReader;
 use crate::job::state::TaskState;
 use crate::model::Offset;
 use crate::stream::{MemoryState, State};
@@ -47,7 +47,12 @@ impl Opened {
         let kept = Kept::new(named.job, cluster.transactional_offsets(name)?, transaction);
         match plan.has_state {
             false => Self::without_state(kept, sources),
-            true => Self::with_state(kept, (cluster, named), sources),
+            true => {
+                let task = task.map(i32::unsigned_abs);
+                let directory = cluster.make_job_state(named.job, task)?;
+                let directory = directory.ok_or_else(|| RunError::NoState(name.clone()))?;
+                Self::with_state(kept, (named, directory), sources)
+            }
         }
     }
 
@@ -79,10 +84,9 @@ impl Opened {
 
     fn with_state(
         mut kept: Kept,
-        (cluster, named): (&Cluster, Named<'_>),
+        (named, directory): (Named<'_>, PathBuf),
         sources: &mut Sources,
     ) -> Result<Self, RunError> {
-        let directory = state_directory(cluster, named)?;
         let state = TaskState::open(&directory).map_err(|error| {
             if error.is_malformed() { RunError::Damaged(error) } else { RunError::State(error) }
         })?;
@@ -178,10 +182,4 @@ impl Opened {
     fn remember_positions(&mut self, sources: &Sources) {
         self.kept.inputs = sources.inputs.iter().map(KeptInput::new).collect();
     }
-}
-
-/// The directory of the state of a job's one task.
-fn state_directory(cluster: &Cluster, named: Named<'_>) -> Result<PathBuf, RunError> {
-    let directory = cluster.make_job_state(named.job)?;
-    directory.ok_or_else(|| RunError::NoState(named.name.clone()))
 }

@@ -10,6 +10,7 @@
 //! process has a state to write; whether it is the one is for the caller to know.
 
 mod keys;
+mod views;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -18,6 +19,7 @@ use std::path::Path;
 use crate::storage::{self, Database, ReadTransaction, WriteTransaction};
 use crate::stream::{EachRow, Error, Result, State, StoreId};
 use keys::{Bucket, Place};
+pub(super) use views::StateViews;
 
 /// The store of what the job notes.
 const NOTES: u16 = u16::MAX;

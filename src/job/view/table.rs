@@ -1,4 +1,4 @@
-//! The rows of a table that is kept, as of the last commit of whoever updates it.
+//! The rows of a table that is kept, as of the last commit of whoever updates it; of each task's, where it has several.
 
 use std::ops::ControlFlow;
 
@@ -6,14 +6,14 @@ use super::{Row, ViewError};
 use crate::cluster::{self, Cluster, Job};
 use crate::job::plan::Plan;
 use crate::job::run::notes::{OFFSETS, read_offsets};
-use crate::job::state::StateView;
+use crate::job::state::{StateView, StateViews};
 use crate::model::{Offset, Uuid};
 use crate::stream::{self, Keys, Value, Window, read_rows};
 
 /// A table as it was at a commit. It stays so, and holds nobody up.
 pub struct TableView<'p> {
     plan: &'p Plan,
-    state: StateView,
+    states: StateViews,
 }
 
 /// How far a table has come in a partition of an input.
@@ -35,9 +35,14 @@ impl<'p> TableView<'p> {
     /// # Errors
     /// As the file system says.
     pub fn open(cluster: &Cluster, plan: &'p Plan, job: &Job) -> Result<Option<Self>, ViewError> {
-        let Some(directory) = cluster.job_state(job)? else { return Ok(None) };
-        let state = StateView::open(&directory).map_err(cluster::Error::from)?;
-        Ok(state.map(|state| Self { plan, state }))
+        let directories = match plan.per_partition {
+            true => cluster.task_states(job)?,
+            false => cluster.job_state(job)?.into_iter().collect(),
+        };
+        let states = directories.iter().map(|directory| StateView::open(directory));
+        let states = states.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>();
+        let states = states.map_err(cluster::Error::from)?;
+        Ok((!states.is_empty()).then_some(Self { plan, states: StateViews(states) }))
     }
 
     /// Gives the rows, each with its window where the table has windows, in the order of keys and windows, until `each`
@@ -52,7 +57,7 @@ impl<'p> TableView<'p> {
     ) -> Result<(), ViewError> {
         let Some(view) = &self.plan.view else { return Ok(()) };
         let (mut seen, mut failed) = (Value::default(), None);
-        read_rows(&self.plan.topology, &self.state, view.store, keys, &mut |record| {
+        read_rows(&self.plan.topology, &self.states, view.store, keys, &mut |record| {
             let value = match &view.value {
                 None => record.value,
                 Some(value) => match value(record, &mut seen) {
@@ -76,26 +81,29 @@ impl<'p> TableView<'p> {
     /// # Errors
     /// As the file system says.
     pub fn reflected(&self) -> Result<Vec<Reflected>, ViewError> {
-        let note = self.state.noted(OFFSETS).map_err(cluster::Error::from)?;
-        let taken = note.and_then(read_offsets).unwrap_or_default();
-        let reflected = taken.into_iter().map(|taken| Reflected {
-            input: taken.input,
-            topic: taken.topic,
-            partition: taken.partition,
-            next: taken.offset,
-        });
-        Ok(reflected.collect())
+        let mut reflected = Vec::new();
+        for state in &self.states.0 {
+            let note = state.noted(OFFSETS).map_err(cluster::Error::from)?;
+            let taken = note.and_then(read_offsets).unwrap_or_default();
+            reflected.extend(taken.into_iter().map(|taken| Reflected {
+                input: taken.input,
+                topic: taken.topic,
+                partition: taken.partition,
+                next: taken.offset,
+            }));
+        }
+        Ok(reflected)
     }
 
     /// Bytes that its state has on disk.
     #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.state.bytes
+    pub fn bytes(&self) -> u64 {
+        self.states.0.iter().map(|state| state.bytes).sum()
     }
 }
 
 impl std::fmt::Debug for TableView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TableView").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("TableView").field("states", &self.states).finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::job::{
 };
 use crate::cluster::{Cluster, Error};
 use crate::job::plan::plan;
-use crate::job::run::OnError;
+use crate::job::run::{OnError, check_partitions};
 use crate::job::{
     Aggregate, Definition, JoinKind, KeySerde, Serdes, Source, TableDefinition, TableJoin, Window,
 };
@@ -90,9 +90,12 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "WHEN", help_heading = "What is made of it", default_value = "change", hide_default_value = true, value_parser = parse_emit)]
     emit: EmitArg,
 
-    /// The table is of all partitions, which is always so
-    #[arg(long, help_heading = "What goes in", hide = true)]
+    /// One task has all partitions [default]
+    #[arg(long, help_heading = "What goes in", conflicts_with = "per_partition")]
     global: bool,
+    /// A task for each partition, with its own rows, so that threads and copies share the work
+    #[arg(long, help_heading = "What goes in")]
+    per_partition: bool,
 
     /// How often changes come out; 0 for each one [default: 100ms]
     #[arg(long, value_name = "DURATION", help_heading = "Where it goes", value_parser = milliseconds)]
@@ -142,6 +145,7 @@ pub(super) fn run(context: &Context, args: &CreateArgs) -> Outcome {
     let definition = Definition::Table(table);
     // All mistakes are found before anything is made.
     let plan = plan(&definition)?;
+    check_partitions(&cluster, &plan)?;
     check_outputs(&cluster, &args.name, &plan)?;
     check_circles(&plan, &OnError::Fail)?;
     let stored = serde_json::to_value(&definition).map_err(CommandError::failed)?;
@@ -208,6 +212,7 @@ fn definition(cluster: &Cluster, args: &CreateArgs) -> Result<TableDefinition, C
         serdes: Serdes { key_in, key_out, value_in, value_out },
         commit_interval_ms: args.commit_interval.map(i64::unsigned_abs),
         cache_max_bytes: args.cache_max_bytes.map(|bytes| bytes as u64),
+        per_partition: args.per_partition,
     })
 }
 

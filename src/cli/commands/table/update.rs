@@ -81,15 +81,19 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
         commit_interval: Duration::from_millis(interval_ms),
         cache_bytes,
         exactly_once: true,
+        threads: job::threads(),
     };
     let named = Named { name: &args.name, job: &kept };
-    let _lease = match job::lease(context, &cluster, named)? {
-        Ok(lease) => lease,
-        Err(status) => return Ok(status),
+    let is_alone = args.rebuild || !plan.per_partition;
+    let lease = match is_alone.then(|| job::lease(context, &cluster, named)).transpose()? {
+        Some(Err(status)) => return Ok(status),
+        lease => lease,
     };
     if args.rebuild {
         cluster.forget_job_state(&kept)?;
     }
+    // Where it is shared, who comes after this has its part in making it anew.
+    let _lease = lease.filter(|_| !plan.per_partition);
     let output = Output::Delimited { key_delimiter: None, delimiter: b"\n".to_vec() };
     job::run(context, &cluster, &plan, Some(named), &options, Formatter::new(output, None))
 }
