@@ -126,6 +126,10 @@ impl Front for Terminal<'_> {
         self.context.inform("hint", ONE_TASK);
     }
 
+    fn waiting(&mut self) {
+        self.context.inform("note", "the rest is in the hands of another process; waiting for it");
+    }
+
     fn progress(&mut self, done: u64, total: u64) {
         let context = self.context;
         self.progress

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::random::Random;
-use crate::support::World;
+use crate::support::{PATIENCE, World};
 use crate::table_kill::soak;
 
 const RECORDS_EACH_ROUND: usize = 2000;
@@ -110,4 +110,36 @@ fn what_a_join_sends_is_sent_once() {
     let mut expected: Vec<_> = (0..made).map(|n| format!("[\"o{n}\",\"p{n}\"]")).collect();
     expected.sort();
     assert_eq!(sent, expected);
+}
+
+/// A copy that does not get on has its partition in hand for as long as it lives, and whoever waits for it says so.
+#[test]
+fn who_waits_for_a_copy_says_so() {
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    world.produce(&["in"], "1\n");
+    let (open, said) = (world.path("open"), world.path("said"));
+    let command =
+        format!("sh -c 'read line; test -e {} || sleep 1000; echo $line'", open.display());
+    let args = ["stream", "in", "--to", "out", "--id", "s", "--exec", command.as_str()];
+    let held = world.runnel([&args[..], &["-q"]].concat()).spawn();
+    let deadline = Instant::now() + PATIENCE;
+    let tasks = || world.runnel(["topic", "describe", "out"]).run_any().status == 0;
+    while !tasks() {
+        assert!(Instant::now() < deadline, "nobody works at it");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let waiting = world.runnel(args).after(&format!("exec 2> {}", said.display())).spawn();
+    let has_said = || {
+        let said = std::fs::read_to_string(&said).unwrap_or_default();
+        said.contains("note: the rest is in the hands of another process")
+    };
+    while !has_said() {
+        assert!(Instant::now() < deadline, "it says nothing");
+        thread::sleep(Duration::from_millis(20));
+    }
+    held.signal(Signal::KILL);
+    std::fs::write(open, "").expect("is written");
+    assert_eq!(waiting.wait().status, 0);
+    assert_eq!(world.consume(&["out"]), "1\n");
 }

@@ -10,6 +10,9 @@
 //! Nothing in here waits. An answer that has to goes through a [`Reply`]; timers are looked at by
 //! [`Groups::tick`], which must be called at [`Groups::next_deadline_ms`].
 //!
+//! Timers: a partition says when it is to be looked at next, then the alarm is set no later than that; a tick clears the alarm,
+//! then looks at what the partitions say. In one order for all threads (`SeqCst`), so that one of the two always sees the other.
+//!
 //! Locks: one a partition; with it held, the log's.
 
 mod admin;
@@ -99,12 +102,12 @@ impl Groups {
     /// When [`Groups::tick`] is to be called, by [`Now::steady_ms`]; `None` if there is no need.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<i64> {
-        Some(self.alarm_ms.load(Ordering::Acquire)).filter(|at| *at < i64::MAX)
+        Some(self.alarm_ms.load(Ordering::SeqCst)).filter(|at| *at < i64::MAX)
     }
 
     /// Does what the timers that have ended ask for.
     pub fn tick(&self, now: Now) {
-        self.alarm_ms.store(i64::MAX, Ordering::Release);
+        self.alarm_ms.store(i64::MAX, Ordering::SeqCst);
         for shard in &self.shards {
             if shard.next_ms() <= now.steady_ms
                 && let Ok(mut locked) = self.locked(shard, now)
@@ -113,7 +116,7 @@ impl Groups {
                 drop(locked);
                 answers.into_iter().for_each(answer::Answer::send);
             }
-            self.alarm_ms.fetch_min(shard.next_ms(), Ordering::AcqRel);
+            self.alarm_ms.fetch_min(shard.next_ms(), Ordering::SeqCst);
         }
     }
 
@@ -147,7 +150,7 @@ impl Groups {
         let shard = locked.shard();
         drop(locked);
         let next_ms = shard.next_ms();
-        if self.alarm_ms.fetch_min(next_ms, Ordering::AcqRel) > next_ms {
+        if self.alarm_ms.fetch_min(next_ms, Ordering::SeqCst) > next_ms {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(waker) = waker {
                 waker();

@@ -82,7 +82,7 @@ impl Shard {
 
     /// When it is to be looked at next; `i64::MAX` if there is nothing to look at.
     pub(super) fn next_ms(&self) -> i64 {
-        self.next_ms.load(Ordering::Acquire)
+        self.next_ms.load(Ordering::SeqCst)
     }
 
     /// Locks it, having read it if that was not done.
@@ -109,7 +109,7 @@ pub(super) struct Locked<'a> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let first = self.state.timers.first().map_or(i64::MAX, |(at, _)| *at);
-        self.shard.next_ms.store(first.min(self.state.next_expiry_ms), Ordering::Release);
+        self.shard.next_ms.store(first.min(self.state.next_expiry_ms), Ordering::SeqCst);
     }
 }
 

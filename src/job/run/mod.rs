@@ -137,6 +137,9 @@ pub trait Front: Send {
     /// A record has a key that Kafka's partitioner puts into another partition, which is another task's. Told of the first.
     fn misplaced(&mut self, at: &TopicPartition, offset: i64);
 
+    /// All that is left has been in the hands of other processes for a while. Told once.
+    fn waiting(&mut self);
+
     /// How many records are read, and of how many offsets.
     fn progress(&mut self, done: u64, total: u64);
 
@@ -252,7 +255,7 @@ impl Setting<'_> {
             Some(named) => {
                 let opened = Opened::open(self, named, &mut sources)?;
                 unsent = opened.unsent;
-                behind = opened.is_behind.then_some(Behind { is_closed: opened.is_closed });
+                behind = opened.behind;
                 directory = opened.directory;
                 summary.missed += opened.missed;
                 (opened.state, Some(opened.kept))

@@ -9,7 +9,7 @@ use super::failure::RunError;
 use super::kept::{Kept, KeptInput, KeptResults, Named};
 use super::notes::{NUMBER, OFFSETS, Sent, Taken, outbox_piece, read_offsets};
 use super::sources::{Source, Sources};
-use super::{Setting, output};
+use super::{Behind, Setting, output};
 use crate::cluster::PartitionReader;
 use crate::job::state::TaskState;
 use crate::model::Offset;
@@ -25,10 +25,8 @@ pub(super) struct Opened {
     pub(super) unsent: usize,
     /// Where there is room for more than fits into memory.
     pub(super) directory: Option<PathBuf>,
-    /// Whether the state is behind what was sent: readers stop where the group stands.
-    pub(super) is_behind: bool,
-    /// Whether windows were closed there.
-    pub(super) is_closed: bool,
+    /// Where the state is behind what was sent: readers stop where the group stands.
+    pub(super) behind: Option<Behind>,
 }
 
 impl Opened {
@@ -59,15 +57,7 @@ impl Opened {
     /// Goes on where the group stands.
     fn without_state(kept: Kept, sources: &mut Sources) -> Result<Self, RunError> {
         let state = Box::new(MemoryState::new());
-        let mut opened = Self {
-            state,
-            kept,
-            missed: 0,
-            unsent: 0,
-            directory: None,
-            is_behind: false,
-            is_closed: false,
-        };
+        let mut opened = Self { state, kept, missed: 0, unsent: 0, directory: None, behind: None };
         for source in &mut sources.inputs {
             for reader in &mut source.readers {
                 let partition = reader.partition().partition;
@@ -108,12 +98,12 @@ impl Opened {
         kept.results = Some(KeptResults { last, pieces });
         let unsent = if is_sent { 0 } else { pieces };
         let (state, directory) = (Box::new(state), Some(directory));
-        let mut opened =
-            Self { state, kept, missed: 0, unsent, directory, is_behind: false, is_closed: false };
+        let mut opened = Self { state, kept, missed: 0, unsent, directory, behind: None };
         opened.go_on(&taken, sources)?;
-        if let Some(sent) = sent {
-            opened.stop_at_group(sources);
-            opened.is_closed = sent.is_closed;
+        if let Some(Sent { is_closed, .. }) = sent
+            && opened.stop_at_group(sources)
+        {
+            opened.behind = Some(Behind { is_closed });
         }
         Ok(opened)
     }
@@ -152,8 +142,8 @@ impl Opened {
         }
     }
 
-    /// Where the state is behind the group, readers stop there first.
-    fn stop_at_group(&mut self, sources: &mut Sources) {
+    /// Has readers stop where the group stands, if the state is behind it. True where that is so.
+    fn stop_at_group(&mut self, sources: &mut Sources) -> bool {
         let committed = |source: &Source, reader: &PartitionReader| {
             let sent = self.kept.sent(&source.topic, reader.partition().partition);
             sent.map_or(Offset::ZERO, |(offset, _)| offset)
@@ -162,7 +152,7 @@ impl Opened {
             source.readers.iter().any(|reader| reader.position() < committed(source, reader))
         };
         if !sources.inputs.iter().any(is_behind) {
-            return;
+            return false;
         }
         let mut missed = 0;
         for source in &mut sources.inputs {
@@ -176,7 +166,7 @@ impl Opened {
             }
         }
         self.missed += missed;
-        self.is_behind = true;
+        true
     }
 
     fn remember_positions(&mut self, sources: &Sources) {

@@ -40,6 +40,11 @@ impl<'f> SharedFront<'f> {
         TurnFront { shared: self, done: 0 }
     }
 
+    /// What is left is in the hands of others.
+    pub(super) fn waiting(&self) {
+        self.inner().front.waiting();
+    }
+
     /// Has all turns end.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
@@ -77,6 +82,10 @@ impl Front for TurnFront<'_, '_> {
         if !std::mem::replace(&mut inner.is_misplaced_told, true) {
             inner.front.misplaced(at, offset);
         }
+    }
+
+    fn waiting(&mut self) {
+        self.shared.waiting();
     }
 
     fn progress(&mut self, done: u64, _total: u64) {

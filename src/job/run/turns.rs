@@ -24,6 +24,8 @@ use crate::model::Offset;
 
 /// How often tasks are asked for that others have in hand.
 const LEASE_POLL: Duration = Duration::from_millis(20);
+/// How long others may have all that is left, before that is told.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it may be until somebody hears that it is to stop.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
@@ -276,6 +278,9 @@ struct Round<'t, 'a> {
     is_last: bool,
     /// Turns close windows.
     closes: bool,
+    /// When a turn was taken last.
+    last_taken: Instant,
+    is_waiting_told: bool,
 }
 
 impl<'t, 'a> Round<'t, 'a> {
@@ -290,6 +295,8 @@ impl<'t, 'a> Round<'t, 'a> {
             is_stopping: false,
             is_last: !follow,
             closes: setting.options.close && !follow,
+            last_taken: Instant::now(),
+            is_waiting_told: false,
         }
     }
 
@@ -322,7 +329,7 @@ impl<'t, 'a> Round<'t, 'a> {
     {
         let Setting { cluster, plan, options, .. } = self.setting;
         let watcher = options.follow.then(|| cluster.watch()).flatten();
-        let (mut counted, mut last_new) = (Instant::now(), Instant::now());
+        let mut counted = Instant::now();
         loop {
             let turns = self.turns;
             while workers.len() < options.threads.min(self.tasks.len()) {
@@ -340,11 +347,10 @@ impl<'t, 'a> Round<'t, 'a> {
             if ends && !has_more && !self.is_any(Doing::Given) || is_broken {
                 return Ok(());
             }
-            let idle = options.idle.map(|idle| idle.saturating_sub(last_new.elapsed()));
+            let idle = options.idle.map(|idle| idle.saturating_sub(self.last_taken.elapsed()));
             self.wait(watcher.as_ref(), idle);
-            if self.hear() {
-                last_new = Instant::now();
-            }
+            self.hear();
+            self.tell_if_waiting();
             if self.is_last || self.is_stopping {
                 continue;
             }
@@ -358,7 +364,7 @@ impl<'t, 'a> Round<'t, 'a> {
                 }
             }
             let is_quiet = self.tasks.iter().all(|task| task.doing == Doing::Nothing);
-            if is_quiet && options.idle.is_some_and(|idle| last_new.elapsed() >= idle) {
+            if is_quiet && options.idle.is_some_and(|idle| self.last_taken.elapsed() >= idle) {
                 self.close_windows();
             }
         }
@@ -408,15 +414,14 @@ impl<'t, 'a> Round<'t, 'a> {
         }
     }
 
-    /// Hears what came of turns. True if any was taken.
-    fn hear(&mut self) -> bool {
+    /// Hears what came of turns.
+    fn hear(&mut self) {
         let ended = std::mem::take(&mut self.turns.hands().ended);
         let interval = match self.setting.options.commit_interval {
             // Nothing waits for others where nothing is kept, or each change is to come out.
             interval if interval.is_zero() || !self.setting.plan.has_state => Duration::ZERO,
             interval => interval.max(COMMIT_INTERVAL_MIN),
         };
-        let mut has_worked = false;
         for Ended { task, result } in ended {
             let task = &mut self.tasks[task];
             match result {
@@ -430,7 +435,7 @@ impl<'t, 'a> Round<'t, 'a> {
                     task.due = Instant::now() + interval;
                     self.summary.add(&summary);
                     self.is_stopping |= summary.is_stopped;
-                    has_worked = true;
+                    self.last_taken = Instant::now();
                 }
                 Err(error) => {
                     task.doing = Doing::Nothing;
@@ -442,7 +447,15 @@ impl<'t, 'a> Round<'t, 'a> {
         if self.is_stopping {
             self.turns.front.stop();
         }
-        has_worked
+    }
+
+    /// Tells where nothing is left but what others do not give back, as one that was stopped does not.
+    fn tell_if_waiting(&mut self) {
+        let is_waiting = self.is_last && self.is_any(Doing::Waits) && !self.is_any(Doing::Given);
+        if is_waiting && !self.is_waiting_told && self.last_taken.elapsed() >= PATIENCE {
+            self.turns.front.waiting();
+            self.is_waiting_told = true;
+        }
     }
 
     /// Nothing has come for long enough: each task has one more turn, at the end of which its windows are closed.
