@@ -953,7 +953,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__stream)
-            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --per-partition --close --commit-interval --guarantee --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -J -K -d -q -v -h --key --ts-from --header --branch --to --exec --join --on --global --left --join-stream --within --grace --outer --id --per-partition --threads --close --commit-interval --guarantee --drop --on-error --follow --idle --json --key-delim --key-serde --value-serde --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1004,6 +1004,10 @@ _runnel() {
                     return 0
                     ;;
                 --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1307,7 +1311,7 @@ _runnel() {
             return 0
             ;;
         runnel__subcmd__table__subcmd__update)
-            opts="-f -d -q -v -h --follow --idle --close --on-error --commit-interval --cache-max-bytes --rebuild --dir --trust-dir --quiet --verbose --color --help"
+            opts="-f -d -q -v -h --follow --idle --close --on-error --commit-interval --cache-max-bytes --threads --rebuild --dir --trust-dir --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1326,6 +1330,10 @@ _runnel() {
                     return 0
                     ;;
                 --cache-max-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

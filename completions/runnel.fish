@@ -211,6 +211,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand stream" -l join-stream -d 
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l within -d 'How far apart their timestamps may be' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l grace -d 'How much later records may come [default: 0]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l id -d 'A name, under which it goes on where it stood, and sends each result exactly once' -r
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l threads -d 'With --id: how many partitions are worked at at once [default: as many as there are cores]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l commit-interval -d 'With --id: how often results are kept and sent [default: 100ms]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l guarantee -d 'With --id: exactly-once, or at-least-once: without transactions, so that readers see results at once' -r -f -a "exactly-once\t''
 at-least-once\t''"
@@ -227,7 +228,7 @@ never\t'Never'"
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l global -d 'The whole table is read first; the record keeps its key'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l left -d 'Keep records that have no match'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l outer -d 'Keep records of both streams that have no match'
-complete -c runnel -n "__fish_runnel_using_subcommand stream" -l per-partition -d 'With --id: a task for each partition, with its own part of what is joined, so that copies share the work'
+complete -c runnel -n "__fish_runnel_using_subcommand stream" -l per-partition -d 'With --id, of joins that keep something: a task for each partition, which cores and copies share'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -l close -d 'With --id: close the windows of joins that are open at the end'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s f -l follow -d 'Go on with what comes'
 complete -c runnel -n "__fish_runnel_using_subcommand stream" -s J -l json -d 'One JSON envelope a line, as of `consume`'
@@ -294,8 +295,8 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l if-not-exists -d 'It is no error if the same table is there already'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l left -d 'Keep what has no match there'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l outer -d 'Of two tables: keep the rows of both that have no match'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l global -d 'One task has all partitions [default]'
-complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l per-partition -d 'A task for each partition, with its own rows, so that threads and copies share the work'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l global -d 'One task has all partitions, which is the default'
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l per-partition -d 'A task for each partition, with rows of its own, which cores and copies share'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -l trust-dir -d 'Use the directory though others own it or may write there'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no warnings and no progress'
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say what is done; twice, say more'
@@ -304,6 +305,7 @@ complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_sub
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l on-error -d 'What becomes of a record that fails: fail (the run ends), skip (it is left out), or dead-letter=TOPIC' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l commit-interval -d 'How often changes come out; 0 for each one [default: what the table says]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l cache-max-bytes -d 'Bytes of changes that may wait until then [default: what the table says]' -r
+complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l threads -d 'How many tasks are worked at at once, of a table that has several [default: as many as there are cores]' -r
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -s d -l dir -d 'The local log directory [default: $XDG_DATA_HOME/runnel]' -r -F
 complete -c runnel -n "__fish_runnel_using_subcommand table; and __fish_seen_subcommand_from update" -l color -d 'When to use colours' -r -f -a "auto\t'In a terminal, unless NO_COLOR is set'
 always\t'Always'

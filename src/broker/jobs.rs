@@ -1,8 +1,9 @@
 //! Jobs: tables and streams that have a name. What a job is to do stands in the catalog, as whoever made it wrote it down; the
 //! engine does not look inside. Names of jobs and topics are one name space.
 //!
-//! A job's state is in `state/jobs/<id>`, or in `state/jobs/<id>/<task>` for each of its tasks: a cache, which can be made again. One
-//! process at a time runs a job, and holds its lock; or several share it, and each of its tasks is in the hands of one. How far a job is stands in the group of its name.
+//! A job's state is in `state/jobs/<id>`, or in `state/jobs/<id>/<task>` for each of its tasks: a cache, which can be made
+//! again. One process at a time runs a job, and holds its lock; or several share it, and each of its tasks is in the hands of
+//! one. How far a job is stands in the group of its name.
 //! Dropping a job takes that out first, then its entry; what a crash leaves of its state is removed with the next job that is
 //! dropped.
 

@@ -36,7 +36,7 @@ mod topics;
 mod transactions;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use alter::{ConfigChange, ConfigOwner, KeyChange};
 pub use backup::{
@@ -63,7 +63,7 @@ pub use produce::{ProduceError, Produced};
 pub use retain::RetentionRound;
 pub use topics::TopicInfo;
 pub use transactions::{
-    Lease, Partitions, ProducerIdAndEpoch, Sender, TransactionalId, Transactions,
+    KeptCoordinator, Lease, Partitions, ProducerIdAndEpoch, Sender, TransactionalId, Transactions,
 };
 
 use crate::clock::Clock;
@@ -86,6 +86,8 @@ pub struct Broker {
     producer_ids: producer_ids::ProducerIds,
     recovery_points: Arc<Deferred>,
     uncleanable: compact::Uncleanable,
+    /// The coordinator of this process's own transactions, while it has any.
+    coordinator: Mutex<Weak<Transactions>>,
 }
 
 /// A log, and the id of the topic that it was opened for.
@@ -112,6 +114,7 @@ impl Broker {
             producer_ids: producer_ids::ProducerIds::default(),
             recovery_points: Arc::default(),
             uncleanable: compact::Uncleanable::default(),
+            coordinator: Mutex::default(),
         }
     }
 

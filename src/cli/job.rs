@@ -174,8 +174,15 @@ pub(super) fn run(
 }
 
 /// How many tasks of a job are worked at at once.
-pub(super) fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+pub(super) fn threads(wanted: Option<usize>) -> usize {
+    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Reads a number of threads.
+pub(super) fn parse_threads(text: &str) -> Result<usize, String> {
+    const MAX: usize = 1024;
+    let threads = text.parse().ok().filter(|threads| (1..=MAX).contains(threads));
+    threads.ok_or_else(|| format!("it is a number from 1 to {MAX}"))
 }
 
 /// Takes a job for this process, once no other one runs it; the status of a signal that came first.
@@ -329,7 +336,7 @@ impl From<PlanError> for CommandError {
             error @ PlanError::Clash(_) => {
                 Self::usage(&error).hint("--join NAME=ALIAS gives it another name")
             }
-            error @ PlanError::Apart(_) => Self::usage(&error).hint(format!(
+            error @ PlanError::Apart { .. } => Self::usage(&error).hint(format!(
                 "`runnel stream TOPIC --key JQ --to OTHER --id NAME` puts them into one first; {ONE_TASK}"
             )),
             error => Self::usage(&error),
@@ -347,6 +354,7 @@ impl From<RunError> for CommandError {
                 .hint("--on-error skip leaves such records out, dead-letter=TOPIC keeps them"),
             error @ (RunError::AnotherTopic(_)
             | RunError::CutInput(_)
+            | RunError::PartitionsChanged { .. }
             | RunError::Notes(_)
             | RunError::Outbox
             | RunError::Damaged(_)
@@ -356,7 +364,9 @@ impl From<RunError> for CommandError {
                 "for a table, `runnel table update NAME --rebuild` makes it anew; a stream is \
                      forgotten by `runnel stream --drop NAME`",
             ),
-            error @ RunError::PartitionCounts { .. } => Self::usage(&error).hint(ONE_TASK),
+            error @ RunError::PartitionCounts { .. } => Self::failed(&error).hint(format!(
+                "`runnel topic create OUT -p N` before the first result has a topic with as many; {ONE_TASK}"
+            )),
             error @ RunError::HeldBack(_) => Self::failed(&error)
                 .hint("it came of several records, so none can be left out; mend what it says"),
             error => Self::failed(&error),

@@ -26,8 +26,8 @@ pub use transaction::{Progress, Transaction, TransactionalOffsets};
 
 pub use crate::broker::{
     Access, BackedUp, BackupContents, CommittedOffset, CompactionObserver, CompactionRound, Error,
-    GroupKind, Job, JobLease, ListedGroup, MemberNote, NewTopic, OffsetSpec, PartitionFacts,
-    Rebalance, Restoring, Result, RetentionRound, Topic, TopicInfo,
+    GroupKind, Job, JobLease, KeptCoordinator, ListedGroup, MemberNote, NewTopic, OffsetSpec,
+    PartitionFacts, Rebalance, Restoring, Result, RetentionRound, Topic, TopicInfo,
 };
 pub use crate::log::{Compacted, CompactionEnd, Dirtiness, Notice, Retained, RetentionRule};
 pub use crate::storage::{Wait, Watcher};
@@ -272,6 +272,14 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// Keeps the coordinator of transactions while this process takes one transactional id after another.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn keep_coordinator(&self) -> Result<KeptCoordinator> {
+        self.broker.keep_coordinator()
     }
 
     /// Takes part in a job that several processes share.

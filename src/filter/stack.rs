@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 thread_local! {
     /// The floor of the stack that this thread was given by [`Stack::run`].
@@ -36,16 +36,26 @@ impl Stack {
     /// # Errors
     /// Where the system gives no such thread.
     pub fn run<T: Send>(work: impl FnOnce(&Self) -> T + Send) -> io::Result<T> {
-        let on_thread = || {
+        thread::scope(|scope| {
+            let done = Self::spawn(scope, "filter", work)?.join();
+            Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
+    /// Begins `work` on a thread with that room.
+    ///
+    /// # Errors
+    /// Where the system gives no such thread.
+    pub fn spawn<'scope, T: Send + 'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        name: &str,
+        work: impl FnOnce(&Self) -> T + Send + 'scope,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>> {
+        let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
+        thread.spawn_scoped(scope, || {
             let floor = here().saturating_sub(PROGRAM_BYTES);
             FLOOR.set(Some(floor));
             work(&Self { floor, not_send: PhantomData })
-        };
-        thread::scope(|scope| {
-            let name = "filter".to_owned();
-            let thread = thread::Builder::new().name(name).stack_size(STACK_BYTES);
-            let done = thread.spawn_scoped(scope, on_thread)?.join();
-            Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 

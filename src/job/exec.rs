@@ -1,7 +1,8 @@
 //! `--exec`: a command that is kept running, gets each value as a line, and gives a line back, which is the value from there on.
 //!
-//! It is started with the first value. It must give one line for each, and not keep it in a buffer of its own (`jq
-//! --unbuffered`, `sed -u`, `stdbuf -oL`). Where it ends, the value in hand fails, and it is started anew for the next.
+//! It is started with the first value, once for each thread that has one. It must give one line for each, and not keep it in a
+//! buffer of its own (`jq --unbuffered`, `sed -u`, `stdbuf -oL`). Where it ends, the value in hand fails, and it is started
+//! anew for the next.
 //!
 //! It is a process group of its own: what is typed at a terminal to stop this process lets it finish the value in hand.
 
@@ -46,7 +47,7 @@ enum ExecError {
 
 /// Each value through a command.
 pub(super) fn mapper(command: &str, interrupt: Interrupt) -> Mapper {
-    let exec = Exec { command: command.to_owned(), interrupt, running: Mutex::new(None) };
+    let exec = Exec { command: command.to_owned(), interrupt, idle: Mutex::default() };
     Box::new(move |record, emit| {
         let Some(value) = record.value else { return emit(record) };
         let line = exec.ask(value).map_err(|error| match error {
@@ -60,7 +61,8 @@ pub(super) fn mapper(command: &str, interrupt: Interrupt) -> Mapper {
 struct Exec {
     command: String,
     interrupt: Interrupt,
-    running: Mutex<Option<Running>>,
+    /// Commands that have nothing in hand.
+    idle: Mutex<Vec<Running>>,
 }
 
 impl Exec {
@@ -69,13 +71,16 @@ impl Exec {
         if value.contains(&b'\n') {
             return Err(ExecError::LineBreak);
         }
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut process = match running.take() {
-            Some(process) => process,
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = idle().pop();
+        let mut running = match known {
+            Some(running) => running,
+            // One that is started now would have two seconds at most.
+            None if self.interrupt.is_set() => return Err(ExecError::Interrupted),
             None => Running::start(&self.command)?,
         };
-        let line = process.exchange(value, &self.interrupt)?;
-        *running = Some(process);
+        let line = running.exchange(value, &self.interrupt)?;
+        idle().push(running);
         Ok(line)
     }
 }

@@ -30,6 +30,9 @@ const MAP_BYTES_MIN: usize = 1 << 28;
 /// Bytes of the longest key.
 pub const DATABASE_KEY_BYTES_MAX: usize = 511;
 
+/// Address space beyond twice the file for who reads: a writer may make it longer just now.
+const SLACK_BYTES: usize = 64 << 20;
+
 /// LMDB's name for its file.
 const FILE: &str = "data.mdb";
 
@@ -57,7 +60,7 @@ impl Database {
     /// # Errors
     /// As the system and LMDB say. A process opens each map once.
     pub fn open(directory: &Path) -> Result<Self> {
-        Self::open_with(directory, EnvFlags::empty())
+        Self::open_with(directory, EnvFlags::empty(), MAP_BYTES)
     }
 
     /// Opens the map in a directory to read; `None` where there is none.
@@ -68,14 +71,20 @@ impl Database {
         match std::fs::metadata(directory.join(FILE)) {
             Ok(file) if file.len() == 0 => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            _ => Self::open_with(directory, EnvFlags::READ_ONLY).map(Some),
+            Ok(file) => {
+                // Who looks at the states of many tasks must not run out of addresses.
+                let bytes = usize::try_from(file.len()).unwrap_or(MAP_BYTES);
+                let bytes = bytes.saturating_mul(2).saturating_add(SLACK_BYTES).min(MAP_BYTES);
+                Self::open_with(directory, EnvFlags::READ_ONLY, bytes).map(Some)
+            }
+            Err(_) => Self::open_with(directory, EnvFlags::READ_ONLY, MAP_BYTES).map(Some),
         }
     }
 
-    fn open_with(directory: &Path, flags: EnvFlags) -> Result<Self> {
+    fn open_with(directory: &Path, flags: EnvFlags, map_bytes: usize) -> Result<Self> {
         let path = directory.display().to_string();
         check(&directory.join(FILE)).map_err(|source| Error::new("open", &path, source))?;
-        let mut bytes = MAP_BYTES;
+        let mut bytes = map_bytes;
         let env = loop {
             let mut options = EnvOpenOptions::new().read_txn_without_tls();
             options.map_size(bytes);

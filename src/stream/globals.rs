@@ -9,13 +9,13 @@ use super::topology::GlobalId;
 /// The global tables of a topology. Their state has a store for each, from 1 on; a row is a record's key and value as they
 /// are.
 pub struct GlobalTables {
-    state: Box<dyn State>,
+    state: Box<dyn State + Sync>,
 }
 
 impl GlobalTables {
     /// Over this state.
     #[must_use]
-    pub fn new(state: Box<dyn State>) -> Self {
+    pub fn new(state: Box<dyn State + Sync>) -> Self {
         Self { state }
     }
 

@@ -80,17 +80,23 @@ fn what_lies_in_several_partitions_is_not_put_together() {
     refused(&["--from", "clicks", "--latest", "--agg", "count", "--by", "."], "--by puts together");
     let latest = ["--from", "clicks", "--latest", "--join", "users"];
     refused(&[&latest[..], &["--on", "."]].concat(), "--on puts together");
-    refused(&latest, "users 2: where each is a task");
+    let create = [&["table", "create", "t", "--per-partition"], &latest[..]].concat();
+    world.runnel(create).fails(1).says("users 2: where each is a task").has_hint();
     let stream = |args: &[&str]| {
         let all = ["stream", "clicks", "--id", "s", "--to", "out", "-q", "--per-partition"];
         world.runnel([&all, args].concat())
     };
     stream(&["--join", "users", "--on", "."]).fails(2).says("--on puts together").has_hint();
     let windows = ["--join-stream", "users", "--within", "1m"];
-    stream(&windows).fails(2).says("users 2: where each is a task").has_hint();
-    world.runnel(["stream", "--drop", "s"]).run();
-    // A global table is all there for each task.
-    stream(&["--join", "users", "--global", "--on", "."]).run();
+    stream(&windows).fails(1).says("users 2: where each is a task").has_hint();
+    // Nothing was made.
+    world.runnel(["stream", "--drop", "s"]).fails(1);
+    // A global table is all there for each task, as it is.
+    let global = ["--join", "users", "--global", "--on", "."];
+    stream(&global).fails(2).says("is for joins").has_hint();
+    let nested = ["table", "create", "by-value", "--from", "clicks", "--by", ".", "--agg", "count"];
+    world.runnel(nested).run();
+    refused(&["--from", "by-value", "--where", ". > 1"], "--by of table by-value puts together");
     world.runnel(["stream", "clicks", "--per-partition"]).fails(2).says("--id <NAME>");
     world
         .runnel(["table", "create", "t", "--from", "clicks", "--agg", "count"])
@@ -186,8 +192,9 @@ fn joins_meet_within_a_partition() {
     assert_eq!(found(), expected);
 }
 
+/// With other partitions keys are elsewhere, and what is kept of them is not: nothing goes on by itself.
 #[test]
-fn partitions_that_come_later_are_tasks_too() {
+fn another_number_of_partitions_ends_it() {
     let world = World::new();
     world.topic("in", 1, &[]);
     create(&world, &["t", "--from", "in", "--agg", "count", "--to", "out"]);
@@ -195,8 +202,59 @@ fn partitions_that_come_later_are_tasks_too() {
     world.produce(&["in", "-k", "a"], "x\n");
     world.until_consume_prints("out", "1\n");
     world.runnel(["topic", "alter", "in", "--partitions", "3", "-q"]).run();
-    world.produce(&["in", "-k", "a", "-p", "2"], "x\nx\n");
-    world.until_consume_prints("out", "1\n2\n");
-    drop(following);
-    assert_eq!(rows(&world, &["t"]), ["a 1", "a 2"]);
+    let said = following.wait();
+    assert_eq!(said.status, 1, "{said}");
+    said.says("in has 3 partitions and had 1").has_hint();
+    world.produce(&["in", "-k", "a"], "x\n");
+    world.runnel(["table", "update", "t"]).fails(1).says("in has 3 partitions and had 1");
+    assert_eq!(world.consume(&["out"]), "1\n");
+    world.runnel(["table", "update", "t", "--rebuild"]).run();
+    let counts = rows(&world, &["t"]);
+    assert!(counts == ["a 2"] || counts == ["a 1", "a 1"], "{counts:?}");
+    update(&world, &["t"]);
+    assert_eq!(rows(&world, &["t"]), counts);
+}
+
+#[test]
+fn an_idle_follower_ends_however_long_its_interval_is() {
+    let world = clicks(10, 1);
+    create(&world, &["t", "--from", "clicks", "--agg", "count", "--emit", "every=1h"]);
+    let following = world.runnel(["table", "update", "t", "-f", "--idle", "1s", "-q"]).spawn();
+    world.produce(&["clicks", "-k", "k0001"], "x\n");
+    assert_eq!(following.wait().status, 0);
+    assert_eq!(rows(&world, &["t", "k0001"]), ["k0001 2"]);
+}
+
+/// One task fails while others are at work: what those have done counts, and the rest is done by the next run.
+#[test]
+fn a_task_that_fails_ends_all() {
+    let world = clicks(200, 10);
+    create(&world, &["t", "--from", "clicks", "--agg", "sum(tonumber)", "--to", "out"]);
+    world.produce(&["clicks", "-k", "k0007"], "no number\n");
+    world.produce(&["clicks", "-k", "k0007"], "1000000\n");
+    let failed = world.runnel(["table", "update", "t", "--threads", "4"]).fails(1);
+    failed.says("not JSON").has_hint();
+    let skipping = ["table", "update", "t", "--threads", "4", "--on-error", "skip"];
+    world.runnel(skipping).status(4).run();
+    let sums: Vec<_> = (0..200)
+        .map(|key| {
+            let more = if key == 7 { 1_000_000 } else { 0 };
+            format!("k{key:04} {}", (0..10).map(|n| n * 200 + key).sum::<usize>() + more)
+        })
+        .collect();
+    assert_eq!(rows(&world, &["t"]), sums);
+    world.runnel(["table", "update", "t", "--threads", "0"]).fails(2);
+}
+
+/// More than a process has addresses for, were each state mapped as its writer does.
+#[test]
+fn a_table_of_many_partitions_is_shown() {
+    let world = World::new();
+    world.topic("in", 150, &[]);
+    let line = |n: usize| format!("k{n:04}=x\n");
+    world.produce(&["in", "-K", "="], (0..500).map(line).collect::<String>());
+    create(&world, &["t", "--from", "in", "--agg", "count"]);
+    update(&world, &["t", "--threads", "3"]);
+    assert_eq!(rows(&world, &["t"]).len(), 500);
+    world.runnel(["get", "t", "k0123"]).stdout("1\n").run();
 }

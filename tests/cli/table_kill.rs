@@ -100,7 +100,7 @@ fn copies_share_the_partitions_of_a_table_and_its_counts_are_exact() {
     world.topic("in", 4, &[]);
     let create = ["table", "create", "t", "--from", "in", "--agg", "count", "--to", "out"];
     world.runnel([&create[..], &["--per-partition"]].concat()).run();
-    let update = ["table", "update", "t", "-q", "--commit-interval", "0"];
+    let update = ["table", "update", "t", "-q", "--commit-interval", "0", "--threads", "3"];
     let copy = || world.runnel([&update[..], &["-f"]].concat()).spawn();
     let mut dice = Random::new(17);
     let mut copies = vec![copy(), copy()];
@@ -147,6 +147,36 @@ fn each_change_was_sent_once(world: &World, produced: usize) {
     }
     assert_eq!(counts.values().sum::<u64>(), produced as u64);
     world.runnel(["log", "verify"]).run();
+}
+
+/// A run that is to close its windows and is stopped before has not closed them, whoever makes the state again.
+#[test]
+fn what_was_stopped_has_not_closed_its_windows() {
+    const WINDOWS: usize = 4000;
+    let world = World::new();
+    world.topic("in", 1, &[]);
+    let record = |n: usize| format!("{{\"key\":\"k\",\"value\":\"x\",\"ts\":{}}}\n", n * 30);
+    world.produce(&["in", "-J"], (0..2 * WINDOWS).map(record).collect::<String>());
+    let window = ["--agg", "count", "--window", "tumbling=60ms", "--emit", "final", "--to", "out"];
+    world.runnel([&["table", "create", "t", "--from", "in"], &window[..]].concat()).run();
+    let close = || world.runnel(["table", "update", "t", "--close", "-v"]);
+    let mut dice = Random::new(3);
+    for _ in 0..8 {
+        let closing = close().spawn();
+        thread::sleep(Duration::from_micros(dice.below(150_000) as u64));
+        closing.signal(Signal::INT);
+        let said = closing.wait();
+        assert!([0, 130].contains(&said.status) && !said.stderr.contains("late"), "{said}");
+        let state = world.dir().join("state/jobs");
+        if state.exists() {
+            std::fs::remove_dir_all(state).expect("is removed");
+        }
+    }
+    let said = close().run();
+    assert!(!said.stderr.contains("late"), "{said}");
+    let finals = world.consume(&["out", "-K", "="]);
+    assert_eq!(finals.lines().filter(|line| line.ends_with("=2")).count(), WINDOWS);
+    assert_eq!(finals.lines().count(), WINDOWS);
 }
 
 /// Two processes update one table; whichever dies, the other goes on.

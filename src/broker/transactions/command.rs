@@ -1,7 +1,7 @@
 //! Transactions of commands, which share a directory: each step waits until it is done, and whoever
 //! uses a transactional id holds a lock for it, so that others can tell that it is alive.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, PoisonError, mpsc};
 
 use super::{ProducerIdAndEpoch, Sender, Transactions};
 use crate::broker::{Broker, Error, GroupCommit, Reply, Result, home};
@@ -21,6 +21,12 @@ pub struct Lease {
     _lock: Option<LockGuard>,
 }
 
+/// The coordinator of transactions, until it is dropped.
+#[derive(Debug)]
+pub struct KeptCoordinator {
+    _coordinator: Arc<Transactions>,
+}
+
 /// The use of a transactional id by a command, with one transaction after another.
 #[derive(Debug)]
 pub struct TransactionalId {
@@ -35,11 +41,26 @@ pub struct TransactionalId {
 }
 
 impl Broker {
-    /// The coordinator for a command.
+    /// The coordinator for a command: one for all transactions that it has at a time, which reads on where it has read before.
     fn coordinator(self: &Arc<Self>) -> Result<Arc<Transactions>> {
+        let mut known = self.coordinator.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(coordinator) = known.upgrade() {
+            return Ok(coordinator);
+        }
         let commit = GroupCommit::start(self.shared_clock())
             .map_err(|source| storage::Error::new("start a thread for", "transactions", source))?;
-        Transactions::new(Arc::clone(self), Some(Arc::new(commit)), None)
+        let coordinator = Transactions::new(Arc::clone(self), Some(Arc::new(commit)), None)?;
+        *known = Arc::downgrade(&coordinator);
+        Ok(coordinator)
+    }
+
+    /// Keeps the coordinator from one transactional id that this process takes to the next: it need not read all that there is
+    /// of them for each.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn keep_coordinator(self: &Arc<Self>) -> Result<KeptCoordinator> {
+        Ok(KeptCoordinator { _coordinator: self.coordinator()? })
     }
 
     /// Takes a transactional id for this command. What another command or client has open with it is

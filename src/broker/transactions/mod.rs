@@ -35,7 +35,7 @@ mod transaction;
 
 use std::sync::Arc;
 
-pub use command::{Lease, TransactionalId};
+pub use command::{KeptCoordinator, Lease, TransactionalId};
 pub use partitions::Partitions;
 pub use transaction::ProducerIdAndEpoch;
 

@@ -3,6 +3,7 @@
 
 mod joins;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -15,13 +16,13 @@ use crate::cli::error::{CommandError, Status};
 use crate::cli::escape::parse_delimiter;
 use crate::cli::job::{
     self, COMMIT_INTERVAL_MS, OnErrorArg, milliseconds, named_topic, parse_on_error,
-    parse_serde_pair,
+    parse_serde_pair, parse_threads,
 };
 use crate::cli::output::{Formatter, Output};
 use crate::cli::time::parse_duration;
 use crate::cluster::{Cluster, Error, Job};
 use crate::job::plan::{Plan, plan};
-use crate::job::run::{Named, OnError, Options};
+use crate::job::run::{Named, OnError, Options, check_partitions};
 use crate::job::{Branch, Definition, Header, KeySerde, Serdes, StreamDefinition};
 use crate::model::TopicName;
 use crate::serde::Serde;
@@ -62,9 +63,12 @@ pub(in crate::cli) struct StreamArgs {
     /// A name, under which it goes on where it stood, and sends each result exactly once
     #[arg(long, value_name = "NAME", help_heading = "Running", value_parser = TopicName::new)]
     id: Option<TopicName>,
-    /// With --id: a task for each partition, with its own part of what is joined, so that copies share the work
+    /// With --id, of joins that keep something: a task for each partition, which cores and copies share
     #[arg(long, help_heading = "Running", requires = "id")]
     per_partition: bool,
+    /// With --id: how many partitions are worked at at once [default: as many as there are cores]
+    #[arg(long, value_name = "N", help_heading = "Running", requires = "id", value_parser = parse_threads)]
+    threads: Option<usize>,
     /// With --id: close the windows of joins that are open at the end
     #[arg(long, help_heading = "Running", requires = "id")]
     close: bool,
@@ -127,7 +131,7 @@ Examples:
   runnel stream logins --join apps --global --on .app '. + {name: $apps.name}' --to enriched
   runnel stream orders --join-stream payments --within 5m '{order: ., paid: $payments.amount}'
   runnel stream events --branch '.type == \"click\"=clicks' --to others
-  runnel stream orders --to checked --id check -f      as often as there are cores";
+  runnel stream orders --to checked --id check -f";
 
 fn parse_header(text: &str) -> Result<Header, String> {
     match text.split_once('=') {
@@ -156,6 +160,10 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
     let reading = context.open_to_read()?;
     let definition = Definition::Stream(definition(reading.as_ref(), args)?);
     let plan = plan(&definition)?;
+    if args.per_partition && !plan.has_state {
+        return Err(CommandError::usage("--per-partition is for joins that keep something")
+            .hint("where nothing is kept, each partition is a task of its own as it is"));
+    }
     job::check_circles(&plan, &args.on_error.0)?;
     let idle = args.idle.as_deref().map(parse_duration).transpose();
     let commit_interval = args.commit_interval.map_or(COMMIT_INTERVAL_MS, i64::unsigned_abs);
@@ -167,7 +175,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         commit_interval: Duration::from_millis(commit_interval),
         cache_bytes: 0,
         exactly_once: args.guarantee != Some(Guarantee::AtLeastOnce),
-        threads: job::threads(),
+        threads: job::threads(args.threads),
     };
     let reading = reading_all(&plan, reading)?;
     let formatter = Formatter::new(output(args)?, None);
@@ -175,6 +183,7 @@ pub(super) fn run(context: &Context, args: &StreamArgs) -> Outcome {
         drop(reading);
         let cluster = context.open_to_write()?;
         job::check_outputs(&cluster, name, &plan)?;
+        check_partitions(&cluster, &plan)?;
         let kept = job_of(&cluster, name, &definition)?;
         let named = Named { name, job: &kept };
         let is_alone = !plan.per_partition;
@@ -240,9 +249,10 @@ fn job_of(
         let (Some(kept), Some(now)) = (kept.get("stream"), now.get("stream")) else {
             return String::new();
         };
-        let members = now.as_object().into_iter().flatten();
-        let names = members.filter(|(name, value)| kept.get(*name) != Some(value));
-        let names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();
+        let members = [kept, now].map(|it| it.as_object().into_iter().flatten());
+        let names = members.into_iter().flatten().map(|(name, _)| name.as_str());
+        let names: BTreeSet<_> = names.filter(|name| kept.get(name) != now.get(name)).collect();
+        let names: Vec<_> = names.into_iter().collect();
         format!("other than it was: {}", names.join(", "))
     };
     let what = differing(&job.definition, &stored);

@@ -160,12 +160,22 @@ pub enum PlanError {
     OuterForeignKey,
     /// A task that has one partition, and records that belong together and lie in several.
     #[error(
-        "{0} puts together what lies in several partitions, and --per-partition has a task for each"
+        "{flag}{} puts together what lies in several partitions, and each is a task of its own",
+        of_table(.table.as_ref())
     )]
-    Apart(&'static str),
+    Apart {
+        /// What says that they belong together.
+        flag: &'static str,
+        /// The table that says so, where it is a part of another.
+        table: Option<TopicName>,
+    },
     /// Windows that can't be.
     #[error(transparent)]
     Windows(#[from] InvalidWindows),
+}
+
+fn of_table(table: Option<&TopicName>) -> String {
+    table.map_or_else(String::new, |table| format!(" of table {table}"))
 }
 
 /// Makes a plan of a definition.

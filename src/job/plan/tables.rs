@@ -29,6 +29,8 @@ pub(super) struct Ground {
     streams: Vec<(usize, Option<String>, Stream)>,
     /// Whether a task has one partition of each input.
     per_partition: bool,
+    /// The table that is being planned, where it is a part of another.
+    part: Option<TopicName>,
 }
 
 /// A table, and what its rows are to those who look.
@@ -80,12 +82,16 @@ impl Ground {
             globals: Vec::new(),
             streams: Vec::new(),
             per_partition,
+            part: None,
         }
     }
 
     /// Records go where others are that lie in other partitions, as `flag` says.
     pub(super) fn needs_all(&self, flag: &'static str) -> Result<(), PlanError> {
-        if self.per_partition { Err(PlanError::Apart(flag)) } else { Ok(()) }
+        match self.per_partition {
+            true => Err(PlanError::Apart { flag, table: self.part.clone() }),
+            false => Ok(()),
+        }
     }
 
     /// The records of a topic, with the times that they are to have.
@@ -142,8 +148,10 @@ impl Ground {
                 let table = self.input(topic, serdes, store);
                 Ok(Planned { table, windows: None, value: None })
             }
-            Source::Table { definition, .. } => {
+            Source::Table { name, definition } => {
+                let outer = self.part.replace(name.clone());
                 let planned = self.table(definition, &format!("{store}-"))?;
+                self.part = outer;
                 let table = self.seen(planned.table, definition, planned.value.is_some())?;
                 Ok(Planned { table, windows: planned.windows, value: None })
             }

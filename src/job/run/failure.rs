@@ -83,14 +83,24 @@ pub enum RunError {
     Outbox,
     /// Topics of which a task has one partition each have different numbers of them.
     #[error(
-        "{} has {} partitions and {} {}: where each is a task, they must have as many",
-        .one.0, .one.1, .other.0, .other.1
+        "{} has {} and {} {}: where each is a task, they must have as many",
+        .one.0, counted(.one.1), .other.0, .other.1
     )]
     PartitionCounts {
         /// A topic, and its number of partitions.
         one: (TopicName, i32),
         /// Another.
         other: (TopicName, i32),
+    },
+    /// A topic has another number of partitions than when the job began: its keys are elsewhere, and what is kept of them is not.
+    #[error("{topic} has {} and had {was}: what was counted of its keys is in other tasks", counted(*now))]
+    PartitionsChanged {
+        /// The topic.
+        topic: TopicName,
+        /// How many it had.
+        was: i32,
+        /// How many it has.
+        now: i32,
     },
     /// The system gives no more threads.
     #[error("cannot start a thread: {0}")]
@@ -101,6 +111,10 @@ pub enum RunError {
     /// Nobody takes printed results.
     #[error("nobody takes the results")]
     Closed,
+}
+
+fn counted(partitions: i32) -> String {
+    format!("{partitions} partition{}", if partitions == 1 { "" } else { "s" })
 }
 
 /// A record that failed since the last commit.

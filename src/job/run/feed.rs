@@ -204,7 +204,8 @@ impl Run<'_> {
             Err(error) => return self.leave_out(input, stored, &error.to_string()),
         };
         let mut ready = self.output.ready(self.front, self.now_ms);
-        let outside = &mut Outside { globals: &self.globals.tables, output: &mut ready };
+        let tables = self.tables.as_deref().expect(super::TABLES);
+        let outside = &mut Outside { globals: tables, output: &mut ready };
         let processed = self.task.process(input.id, &record, outside);
         let refused = ready.take_refused();
         drop(ready);

@@ -11,7 +11,7 @@
 //! | the outbox is sent, in one transaction with the group's offsets, and the number as their note | goes on from here |
 
 use super::failure::RunError;
-use super::notes::{NUMBER, OFFSETS, Sent, Taken, outbox_piece, write_offsets};
+use super::notes::{NUMBER, OFFSETS, PARTITIONS, Sent, Taken, outbox_piece, write_offsets};
 use super::outbox::Outbox;
 use super::output::Results;
 use super::sources::{Source, Sources};
@@ -39,6 +39,8 @@ pub(super) struct Kept {
     pub(super) transaction: Option<Transaction>,
     /// Of a job with state.
     pub(super) results: Option<KeptResults>,
+    /// Of a task with state: how many partitions each input has, as it is noted.
+    pub(super) partitions: Option<Vec<u8>>,
     /// Something was taken in since the last commit.
     has_moved: bool,
 }
@@ -68,7 +70,8 @@ impl Kept {
         transaction: Option<Transaction>,
     ) -> Self {
         let job = job.clone();
-        Self { job, inputs: Vec::new(), group, transaction, results: None, has_moved: false }
+        let (inputs, results, partitions, has_moved) = (Vec::new(), None, None, false);
+        Self { job, inputs, group, transaction, results, partitions, has_moved }
     }
 
     /// Where the group stands, if it was the job that said so, or `group set` for it.
@@ -153,7 +156,9 @@ impl Kept {
         }
         kept.replace(state, results.outbox())?;
         let (offsets, last) = (write_offsets(&taken), kept.last.write());
-        state.commit(&[(OFFSETS, &offsets), (NUMBER, last.as_bytes())])?;
+        let mut notes = vec![(OFFSETS, &*offsets), (NUMBER, last.as_bytes())];
+        notes.extend(self.partitions.iter().map(|counts| (PARTITIONS, &**counts)));
+        state.commit(&notes)?;
         if is_sending {
             results.send_outbox(now_ms)?;
             self.commit_transaction(now_ms)?;

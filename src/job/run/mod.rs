@@ -8,6 +8,7 @@
 //! nothing between records, or was made so, is as many tasks as its topics have partitions, which threads and processes
 //! share (`turns`).
 
+mod crew;
 mod failure;
 mod feed;
 mod kept;
@@ -19,14 +20,16 @@ mod pace;
 mod record;
 mod shared_front;
 mod sources;
+mod tasks;
 mod turns;
 
 use std::collections::BTreeMap;
+use std::sync::RwLockReadGuard;
 use std::time::{Duration, Instant};
 
 pub use failure::{OnError, RunError};
 pub use kept::Named;
-pub use turns::check_partitions;
+pub use tasks::check_partitions;
 
 use super::plan::Plan;
 use crate::clock::Clock as _;
@@ -35,15 +38,17 @@ use crate::cluster::{Cluster, Watcher};
 use crate::model::TopicPartition;
 use crate::record::Record;
 pub use crate::stream::Origin;
-use crate::stream::{Counts, MemoryState, Outside, State, Task};
+use crate::stream::{Counts, GlobalTables, MemoryState, Outside, State, Task};
 use failure::LeftOut;
 use kept::Kept;
 use notes::outbox_piece;
 use opened::Opened;
 use outbox::Outbox;
 use output::Results;
-use pace::{Looks, wait};
+use pace::{Looks, wait_for_appends};
 use sources::{Globals, Sources};
+
+const TABLES: &str = "global tables are there but while it is looked for what has come";
 
 /// How often state is kept at most: a commit waits for the disk.
 const COMMIT_INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -164,8 +169,8 @@ pub fn run(
     match named {
         Some(named) if plan.per_partition => turns::run(setting, named, front),
         _ => {
-            let mut globals = Globals::open(cluster, plan)?;
-            setting.run(&mut globals, &mut SinceCommit::default(), front)
+            let globals = Globals::open(cluster, plan)?;
+            setting.run(&globals, &mut SinceCommit::default(), front)
         }
     }
 }
@@ -199,16 +204,24 @@ struct SinceCommit {
     left_out: BTreeMap<(usize, i32, i64), LeftOut>,
 }
 
+impl SinceCommit {
+    /// What a turn is to know of the one before.
+    fn begin_turn(&mut self) {
+        self.summary = Summary::default();
+        self.left_out.clear();
+    }
+}
+
 impl Setting<'_> {
     /// Runs to the end.
     fn run(
         self,
-        globals: &mut Globals,
+        globals: &Globals,
         since: &mut SinceCommit,
         front: &mut dyn Front,
     ) -> Result<Summary, RunError> {
         loop {
-            match self.attempt(&mut *globals, since, &mut *front) {
+            match self.attempt(globals, since, &mut *front) {
                 // The state as of the last commit is taken again, without that record.
                 Err(RunError::Again { at, offset, why, .. })
                     if self.options.on_error == OnError::Fail =>
@@ -239,7 +252,7 @@ impl Setting<'_> {
 
     fn attempt(
         self,
-        globals: &mut Globals,
+        globals: &Globals,
         since: &mut SinceCommit,
         front: &mut dyn Front,
     ) -> Result<Summary, RunError> {
@@ -277,6 +290,7 @@ impl Setting<'_> {
             plan,
             options,
             globals,
+            tables: Some(globals.tables()),
             task: Task::new(plan.topology.clone(), state, cache_bytes)?,
             kept,
             output,
@@ -285,7 +299,7 @@ impl Setting<'_> {
             summary,
             counted: Counts::default(),
             now_ms: SystemClock.now_ms(),
-            commit_due: Instant::now(),
+            commit_due: Instant::now() + COMMIT_INTERVAL_MIN,
             looks: Looks::new(),
             is_stopped: false,
             is_closed: false,
@@ -306,7 +320,9 @@ struct Run<'r> {
     task: Task,
     /// Of a job with a name.
     kept: Option<Kept>,
-    globals: &'r mut Globals,
+    globals: &'r Globals,
+    /// The global tables; there but while it is looked for what has come.
+    tables: Option<RwLockReadGuard<'r, GlobalTables>>,
     output: Results<'r>,
     front: &'r mut dyn Front,
     since: &'r mut SinceCommit,
@@ -365,7 +381,9 @@ impl Run<'_> {
         let mut is_kept = true;
         while !self.is_stopped {
             if self.look_for_more(sources)? {
+                self.tables = None;
                 self.globals.follow(self.cluster)?;
+                self.tables = Some(self.globals.tables());
                 self.now_ms = SystemClock.now_ms();
                 self.feed(sources)?;
                 is_kept = false;
@@ -376,7 +394,7 @@ impl Run<'_> {
                     return self.put_out(true);
                 }
                 let due = self.commit_due.saturating_duration_since(Instant::now());
-                wait(
+                wait_for_appends(
                     watcher,
                     if is_kept { idle } else { Some(idle.map_or(due, |it| it.min(due))) },
                 );
@@ -412,9 +430,12 @@ impl Run<'_> {
         if self.is_closed {
             return Ok(());
         }
+        // What was stopped is not at its end.
+        let close = close && !self.is_stopped;
         let mut ready = self.output.ready(self.front, self.now_ms);
-        let outside = &mut Outside { globals: &self.globals.tables, output: &mut ready };
-        let done = match close && !self.is_stopped {
+        let tables = self.tables.as_deref().expect(TABLES);
+        let outside = &mut Outside { globals: tables, output: &mut ready };
+        let done = match close {
             true => self.task.close(outside),
             false => self.task.commit(outside),
         };

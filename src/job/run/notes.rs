@@ -3,6 +3,7 @@
 //! | note | bytes |
 //! | --- | --- |
 //! | `offsets` | for each partition of each input: place of the input, 4; id of the topic, 16; partition, 4; next offset, 8; epoch, 4 |
+//! | `partitions` | where each is a task: how many partitions each input has, 4 |
 //! | `number` | how often results were kept to be sent, as text; `:closed` behind it where windows were closed with the last |
 //! | `outbox`, `outbox.1`, … | those that were kept last ([`super::outbox`]), in pieces; nothing where that commit had none |
 
@@ -10,6 +11,7 @@ use crate::model::{Offset, Uuid};
 
 pub(in crate::job) const OFFSETS: &str = "offsets";
 pub(super) const NUMBER: &str = "number";
+pub(super) const PARTITIONS: &str = "partitions";
 const ENTRY_BYTES: usize = 36;
 
 /// What was kept to be sent last, and is noted with the offsets of the group once it was.
@@ -72,6 +74,11 @@ pub(in crate::job) fn read_offsets(note: &[u8]) -> Option<Vec<Taken>> {
         })
     };
     rest.is_empty().then(|| entries.iter().map(entry).collect())?
+}
+
+/// Writes how many partitions each input has.
+pub(super) fn write_partitions(counts: impl Iterator<Item = i32>) -> Vec<u8> {
+    counts.flat_map(i32::to_be_bytes).collect()
 }
 
 pub(super) fn write_offsets(taken: &[Taken]) -> Vec<u8> {

@@ -7,8 +7,11 @@ use std::path::PathBuf;
 
 use super::failure::RunError;
 use super::kept::{Kept, KeptInput, KeptResults, Named};
-use super::notes::{NUMBER, OFFSETS, Sent, Taken, outbox_piece, read_offsets};
+use super::notes::{
+    NUMBER, OFFSETS, PARTITIONS, Sent, Taken, outbox_piece, read_offsets, write_partitions,
+};
 use super::sources::{Source, Sources};
+use super::tasks::check_unchanged;
 use super::{Behind, Setting, output};
 use crate::cluster::PartitionReader;
 use crate::job::state::TaskState;
@@ -49,7 +52,7 @@ impl Opened {
                 let task = task.map(i32::unsigned_abs);
                 let directory = cluster.make_job_state(named.job, task)?;
                 let directory = directory.ok_or_else(|| RunError::NoState(name.clone()))?;
-                Self::with_state(kept, (named, directory), sources)
+                Self::with_state(kept, (named, directory), sources, task.is_some())
             }
         }
     }
@@ -76,12 +79,19 @@ impl Opened {
         mut kept: Kept,
         (named, directory): (Named<'_>, PathBuf),
         sources: &mut Sources,
+        is_partition: bool,
     ) -> Result<Self, RunError> {
         let state = TaskState::open(&directory).map_err(|error| {
             if error.is_malformed() { RunError::Damaged(error) } else { RunError::State(error) }
         })?;
         let noted = |name: &str| state.noted(name);
         let unreadable = || RunError::Notes(named.name.clone());
+        if is_partition {
+            let counts: Vec<_> = sources.inputs.iter().map(|it| it.topic.partitions).collect();
+            let name = |place: usize| sources.inputs[place].topic.name.clone();
+            check_unchanged(noted(PARTITIONS)?, &counts, name)?;
+            kept.partitions = Some(write_partitions(counts.into_iter()));
+        }
         let taken = noted(OFFSETS)?.map(|note| read_offsets(note).ok_or_else(unreadable));
         let taken = taken.transpose()?.unwrap_or_default();
         let kept_last = match noted(NUMBER)? {

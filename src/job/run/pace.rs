@@ -52,7 +52,7 @@ impl Looks {
 }
 
 /// Sleeps until something is appended, or for a while: no longer than what is left until a follower is idle.
-pub(super) fn wait(watcher: Option<&Watcher>, idle: Option<Duration>) {
+pub(super) fn wait_for_appends(watcher: Option<&Watcher>, idle: Option<Duration>) {
     let limit = if watcher.is_some() { POLL_INTERVAL } else { POLL_INTERVAL_BLIND };
     let limit = idle.map_or(limit, |idle| idle.min(limit));
     match watcher {

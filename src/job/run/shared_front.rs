@@ -90,8 +90,9 @@ impl Front for TurnFront<'_, '_> {
 
     fn progress(&mut self, done: u64, _total: u64) {
         let mut inner = self.shared.inner();
+        // One that goes back to its last commit counts from there again.
         inner.done += done.saturating_sub(self.done);
-        self.done = done;
+        self.done = done.max(self.done);
         let (done, total) = (inner.done, inner.total);
         inner.front.progress(done, total);
     }

@@ -1,6 +1,7 @@
 //! The topics that a run reads: readers of all their partitions.
 
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::failure::RunError;
@@ -123,9 +124,15 @@ pub(super) fn is_time_to_count(counted: &mut Instant) -> bool {
     is_time
 }
 
-/// Global tables, and the topics that they are of.
+/// Global tables, and the topics that they are of; shared by those who take turns.
 pub(super) struct Globals {
-    pub(super) tables: GlobalTables,
+    topics: Mutex<GlobalTopics>,
+    /// Locked to read while records are taken, behind `topics` to write.
+    tables: RwLock<GlobalTables>,
+}
+
+/// The topics of global tables.
+struct GlobalTopics {
     topics: Vec<GlobalTopic>,
     /// When it was last looked for partitions that are new.
     counted: Instant,
@@ -152,20 +159,27 @@ impl Globals {
             })
         };
         let topics = plan.globals.iter().map(open).collect::<Result<Vec<_>, RunError>>()?;
-        let tables = GlobalTables::new(Box::new(MemoryState::new()));
-        Ok(Self { tables, topics, counted: Instant::now() })
+        let tables = RwLock::new(GlobalTables::new(Box::new(MemoryState::new())));
+        Ok(Self { topics: Mutex::new(GlobalTopics { topics, counted: Instant::now() }), tables })
     }
 
-    /// Takes what there is, or has come.
-    pub(super) fn follow(&mut self, cluster: &Cluster) -> Result<(), RunError> {
-        let is_counting = is_time_to_count(&mut self.counted);
-        let Self { tables, topics, .. } = self;
+    /// The tables as they are now. They stay so until this is dropped.
+    pub(super) fn tables(&self) -> RwLockReadGuard<'_, GlobalTables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what there is, or has come. Waits for those who have the tables in hand, if anything has.
+    pub(super) fn follow(&self, cluster: &Cluster) -> Result<(), RunError> {
+        let mut all = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let GlobalTopics { topics, counted } = &mut *all;
+        let is_counting = is_time_to_count(counted);
         for topic in topics {
             if is_counting {
                 topic.source.grow(cluster, None)?;
             }
             if topic.source.follow()? {
-                topic.load(tables)?;
+                let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+                topic.load(&mut tables)?;
             }
         }
         Ok(())

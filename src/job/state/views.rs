@@ -7,8 +7,10 @@ use std::ops::ControlFlow;
 use super::StateView;
 use crate::stream::{EachRow, Error, Result, State, StoreId};
 
-/// Rows that are taken of a state at a time, and bytes of them.
-const PAGE_ROWS: usize = 256;
+/// Rows that are taken of a state at a time: few at first, since often one is wanted, then twice as many each time.
+const PAGE_ROWS_MIN: usize = 2;
+const PAGE_ROWS_MAX: usize = 256;
+/// And bytes of them.
 const PAGE_BYTES: usize = 256 << 10;
 
 /// The states of tasks, to look at. Rows of one key in several come one after the other.
@@ -20,6 +22,8 @@ struct Rows<'s> {
     state: &'s StateView,
     store: StoreId,
     page: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
+    /// Rows of the next page.
+    page_rows: usize,
     /// Where the next page begins; none after the last.
     from: Option<Vec<u8>>,
 }
@@ -30,11 +34,12 @@ impl Rows<'_> {
         if self.page.as_slice().is_empty()
             && let Some(from) = self.from.take()
         {
-            let (mut rows, mut bytes) = (Vec::new(), 0);
+            let (mut rows, mut bytes, page_rows) = (Vec::new(), 0, self.page_rows);
+            self.page_rows = (page_rows * 2).min(PAGE_ROWS_MAX);
             self.state.scan(self.store, &from, &mut |key, value| {
                 bytes += key.len() + value.len();
                 rows.push((key.to_vec(), value.to_vec()));
-                match rows.len() < PAGE_ROWS && bytes < PAGE_BYTES {
+                match rows.len() < page_rows && bytes < PAGE_BYTES {
                     true => ControlFlow::Continue(()),
                     false => ControlFlow::Break(()),
                 }
@@ -49,12 +54,13 @@ impl Rows<'_> {
 
 impl State for StateViews {
     fn get(&self, store: StoreId, key: &[u8]) -> Result<Option<&[u8]>> {
-        for state in &self.0 {
-            if let Some(value) = state.get(store, key)? {
-                return Ok(Some(value));
-            }
+        match &self.0[..] {
+            [state] => state.get(store, key),
+            // Each may have it.
+            _ => Err(Error::Unsupported(
+                "be asked for the one value of a key by who looks at several",
+            )),
         }
-        Ok(None)
     }
 
     fn put(&mut self, _store: StoreId, _key: &[u8], _value: &[u8]) -> Result<()> {
@@ -71,7 +77,7 @@ impl State for StateViews {
         }
         let rows = |state| {
             let (page, from) = (Vec::new().into_iter(), Some(from.to_vec()));
-            Rows { state, store, page, from }
+            Rows { state, store, page, page_rows: PAGE_ROWS_MIN, from }
         };
         let mut states: Vec<_> = self.0.iter().map(rows).collect();
         // The lowest key first, then the earlier task.

@@ -10,7 +10,7 @@ use crate::job::state::{StateView, StateViews};
 use crate::model::{Offset, Uuid};
 use crate::stream::{self, Keys, Value, Window, read_rows};
 
-/// A table as it was at a commit. It stays so, and holds nobody up.
+/// A table as it was at a commit, or each of its tasks at one of its own. It stays so, and holds nobody up.
 pub struct TableView<'p> {
     plan: &'p Plan,
     states: StateViews,

@@ -90,10 +90,10 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "WHEN", help_heading = "What is made of it", default_value = "change", hide_default_value = true, value_parser = parse_emit)]
     emit: EmitArg,
 
-    /// One task has all partitions [default]
-    #[arg(long, help_heading = "What goes in", conflicts_with = "per_partition")]
+    /// One task has all partitions, which is the default
+    #[arg(long, hide = true, conflicts_with = "per_partition")]
     global: bool,
-    /// A task for each partition, with its own rows, so that threads and copies share the work
+    /// A task for each partition, with rows of its own, which cores and copies share
     #[arg(long, help_heading = "What goes in")]
     per_partition: bool,
 

@@ -161,9 +161,13 @@ pub(in crate::cli::commands) fn find_in_table(
     let plan = table_plan(definition)?;
     let Some(view) = TableView::open(cluster, &plan, &job)? else { return Ok(None) };
     let mut found = None;
-    view.rows(Keys::Of(key), &mut |Row { value, timestamp, .. }, _| {
-        found = Some((value.to_vec(), timestamp));
+    // Several tasks have the key where producers do not agree on its partition.
+    view.rows(Keys::Of(key), &mut |Row { value, timestamp, .. }, window| {
+        let rank = (window.map(|window| (window.end, window.start)), timestamp);
+        if found.as_ref().is_none_or(|(known, _)| *known <= rank) {
+            found = Some((rank, value.to_vec()));
+        }
         ControlFlow::Continue(())
     })?;
-    Ok(found)
+    Ok(found.map(|((_, timestamp), value)| (value, timestamp)))
 }

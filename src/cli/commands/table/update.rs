@@ -9,7 +9,7 @@ use crate::cli::commands::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::CommandError;
 use crate::cli::job::{
-    self, COMMIT_INTERVAL_MS, OnErrorArg, milliseconds, parse_bytes, parse_on_error,
+    self, COMMIT_INTERVAL_MS, OnErrorArg, milliseconds, parse_bytes, parse_on_error, parse_threads,
 };
 use crate::cli::output::{Formatter, Output};
 use crate::cli::time::parse_duration;
@@ -45,6 +45,9 @@ pub(super) struct UpdateArgs {
     /// Bytes of changes that may wait until then [default: what the table says]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     cache_max_bytes: Option<usize>,
+    /// How many tasks are worked at at once, of a table that has several [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<usize>,
     /// Forget what is kept, and make it again from the beginning of the topics
     #[arg(long)]
     rebuild: bool,
@@ -81,7 +84,7 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Outcome {
         commit_interval: Duration::from_millis(interval_ms),
         cache_bytes,
         exactly_once: true,
-        threads: job::threads(),
+        threads: job::threads(args.threads),
     };
     let named = Named { name: &args.name, job: &kept };
     let is_alone = args.rebuild || !plan.per_partition;
