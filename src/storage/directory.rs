@@ -4,7 +4,6 @@
 //! path is opened from the one before it, `O_NOFOLLOW`. So whoever may write into the directory
 //! can't lead runnel out of it.
 
-use std::ffi::CStr;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,7 +14,9 @@ use std::sync::Arc;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, StatxFlags};
 
 use super::real_file::RealFile;
-use super::{DirEntry, Error, File, FileId, Kind, Metadata, Open, Result, Storage, Watcher};
+use super::{
+    DirEntry, Error, File, FileId, Kind, Metadata, Open, Result, Storage, Watcher, listing,
+};
 
 /// A directory of the file system, as [`Storage`].
 #[derive(Debug)]
@@ -141,32 +142,6 @@ impl Directory {
         Ok(descriptor)
     }
 
-    fn list_entries(&self, path: &str) -> io::Result<Vec<DirEntry>> {
-        let directory = self.directory(path)?;
-        let mut entries = Vec::new();
-        for entry in fs::Dir::new(directory.try_clone()?)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().to_str() else {
-                continue;
-            };
-            if matches!(name, "." | "..") {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                FileType::Unknown => self.kind_of(directory.as_fd(), entry.file_name())?,
-                known => kind(known),
-            };
-            entries.push(DirEntry { name: name.to_owned(), kind });
-        }
-        Ok(entries)
-    }
-
-    /// For file systems whose listings don't tell.
-    fn kind_of(&self, directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Kind> {
-        let stat = fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(kind(FileType::from_raw_mode(stat.st_mode)))
-    }
-
     fn rename_entry(&self, from: &str, to: &str) -> io::Result<()> {
         let (from_parent, from_name) = self.parent(from)?;
         let (to_parent, to_name) = self.parent(to)?;
@@ -206,7 +181,7 @@ impl Storage for Directory {
     }
 
     fn list(&self, path: &str) -> Result<Vec<DirEntry>> {
-        self.list_entries(path).map_err(|e| self.error("list", path, e))
+        listing::list(|| self.directory(path)).map_err(|e| self.error("list", path, e))
     }
 
     fn metadata(&self, path: &str) -> Result<Metadata> {
@@ -276,7 +251,7 @@ impl AsFd for Parent<'_> {
     }
 }
 
-fn kind(file_type: FileType) -> Kind {
+pub(super) fn kind(file_type: FileType) -> Kind {
     match file_type {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,

@@ -15,6 +15,7 @@
 
 mod database;
 mod directory;
+mod listing;
 mod lock;
 mod real_file;
 mod scratch;
@@ -187,7 +188,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
-    /// The names in a directory, in no order.
+    /// The names in a directory as they are at one moment, each once, in no order.
     ///
     /// # Errors
     /// As the system says.

@@ -12,12 +12,12 @@
 //! | [`remove_replaced`]: the other old ones go, the oldest first, of each the log first; directory synced | `a.*` and `a.*.swap`, the same files | carried out |
 //! | [`forget_swaps`]: the log's first | `a.*` | an index's `.swap` is renamed over itself |
 //!
-//! At every step each offset that stays is in some segment that the directory lists. A reader that
-//! comes through the new segment to an old one that is still there finds nothing new in it; one that
-//! comes to a file that is gone lists the directory again. In between, an index may belong to the other
-//! log: an entry of ours is checked against the log before it counts, and a stop leaves none such. The
-//! index of aborted transactions is new before the log is: it has every transaction of which any of the
-//! old segments has records.
+//! At every step each offset that stays is in some segment that the directory lists, as
+//! [`Storage::list`] does, as of one moment. A reader that comes through the new segment to an old one
+//! that is still there finds nothing new in it; one that comes to a file that is gone lists the directory
+//! again. In between, an index may belong to the other log: an entry of ours is checked against the log
+//! before it counts, and a stop leaves none such. The index of aborted transactions is new before the
+//! log is: it has every transaction of which any of the old segments has records.
 //!
 //! Source: Kafka's `LogLoader` and `LocalLog.replaceSegments`.
 
