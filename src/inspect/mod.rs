@@ -13,6 +13,7 @@ pub mod dump;
 mod entries;
 mod finding;
 mod indexes;
+mod opened;
 mod pieces;
 mod problem;
 mod producers;

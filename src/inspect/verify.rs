@@ -6,17 +6,21 @@
 //! left of a writer or machine that stopped. Anything else is damage, and so is an end below the
 //! recovery point, up to which all was on disk.
 //!
-//! Readers and writers go on meanwhile: nothing is locked.
+//! Readers and writers go on meanwhile: nothing is locked. The files of a segment are [opened](super::opened)
+//! as of one moment; what follows from one segment for another may be of two, and is looked at again.
+
+use std::sync::Arc;
 
 use super::beside::Beside;
 use super::decoded::Schema;
-use super::finding::{Findings, Problem, Report, Severity};
+use super::finding::{Finding, Findings, Problem, Report, Severity};
+use super::opened::Opened;
 use super::replay::Replay;
 use super::segment::{Counts, Known, SegmentEnd, SoFar, verify_segment};
 use super::transactions::{self, Ended};
 use crate::log::{PartitionLog, Place, Result, Segment, View, checkpoint, names};
 use crate::model::Offset;
-use crate::storage::{self, DirEntry, Kind, Open};
+use crate::storage::{self, DirEntry, File, FileId, Kind, Open};
 
 /// Verifications of a log that seems damaged, and that a compaction or deletion has changed meanwhile.
 const LOOKS_MAX: usize = 4;
@@ -41,27 +45,64 @@ pub fn bytes_to_verify(log: &PartitionLog) -> Result<u64> {
 /// # Errors
 /// As the file system says. Damage is no error: the report tells of it.
 pub fn verify_partition(log: &PartitionLog, progress: &mut dyn FnMut(u64)) -> Result<Report> {
-    for _ in 1..LOOKS_MAX {
+    let mut looks: Vec<Report> = Vec::new();
+    loop {
         let before = log.published_view()?;
-        let report = verify_once(log, before.clone(), progress)?;
-        let now = log.published_view()?;
-        let is_same = match (&before, &now) {
-            (Some(before), Some(now)) => now.has_files_of(before),
-            (before, now) => before.is_none() == now.is_none(),
-        };
-        // What seems damaged may be of two moments: segments were replaced or removed in between.
-        if is_same || !report.has_damage() {
+        let (mut report, walked) = verify_once(log, before.clone(), progress)?;
+        if !report.has_damage() || is_of_one_moment(log, before.as_ref(), &walked)? {
             return Ok(report);
         }
+        if looks.len() + 1 == LOOKS_MAX {
+            // The files never rest. What is damaged each look has found; the rest is of two moments.
+            report.findings.retain(|finding| {
+                finding.severity != Severity::Damage || looks.iter().all(|look| look.tells(finding))
+            });
+            return Ok(report);
+        }
+        looks.push(report);
     }
-    verify_once(log, log.published_view()?, progress)
+}
+
+/// A segment that was walked, by its base offset, and which file its log was; `None` if it was removed
+/// before that.
+type WalkedFile = (Offset, Option<FileId>);
+
+/// Whether no segment was replaced or removed while all were walked. Which files those are now tells
+/// it also of one who is not done and has published nothing of it.
+fn is_of_one_moment(
+    log: &PartitionLog,
+    before: Option<&View>,
+    walked: &[WalkedFile],
+) -> Result<bool> {
+    for (base, id) in walked {
+        let path = log.place().path_of(&names::segment_file(*base, names::LOG));
+        let named = storage::found(log.place().storage.metadata(&path))?;
+        if id.is_none() || named.map(|named| named.id) != *id {
+            return Ok(false);
+        }
+    }
+    Ok(match (before, log.published_view()?) {
+        (Some(before), Some(now)) => now.has_files_of(before),
+        (before, now) => before.is_none() == now.is_none(),
+    })
+}
+
+impl Report {
+    /// Whether it has damage at that place: what exactly is wrong there may change with what follows.
+    fn tells(&self, damage: &Finding) -> bool {
+        self.findings.iter().any(|it| {
+            it.severity == damage.severity
+                && it.path == damage.path
+                && it.position == damage.position
+        })
+    }
 }
 
 fn verify_once(
     log: &PartitionLog,
     published: Option<View>,
     progress: &mut dyn FnMut(u64),
-) -> Result<Report> {
+) -> Result<(Report, Vec<WalkedFile>)> {
     let place = log.place();
     let listing = Listing::of(place)?;
     let start = listing.chosen(place).next().unwrap_or_default();
@@ -73,6 +114,7 @@ fn verify_once(
         replay: Replay::new(place, start, listing.snapshots(place))?,
         gaps: Vec::new(),
         is_replacing: listing.is_replacing(),
+        walked: Vec::new(),
         segments: 0,
         bytes: 0,
         end: None,
@@ -104,7 +146,8 @@ fn verify_once(
         verification.hold_to_recovery_point()?;
         beside.verify(&mut verification.findings)?;
     }
-    Ok(verification.report())
+    let walked = std::mem::take(&mut verification.walked);
+    Ok((verification.report(), walked))
 }
 
 /// What is in a partition directory.
@@ -170,6 +213,7 @@ struct Verification<'l> {
     gaps: Vec<(String, Problem)>,
     /// Indexes may tell of more than is in the segments: a compaction is not done.
     is_replacing: bool,
+    walked: Vec<WalkedFile>,
     segments: u64,
     /// Bytes of segments that are done.
     bytes: u64,
@@ -186,17 +230,18 @@ impl Verification<'_> {
     ) -> Result<()> {
         let (place, is_last) = (self.log.place(), next_base.is_none());
         let path = place.storage.display(&place.path_of(&names::segment_file(base, names::LOG)));
-        let opened = storage::found(Segment::open(&*place.storage, &place.dir, base))?;
-        let Some(segment) = opened else {
+        let Some(opened) = Opened::open(place, base)? else {
             self.findings.whole(&path, Severity::Note, Problem::Removed);
+            self.walked.push((base, None));
             return Ok(());
         };
+        let Opened { segment, txn_index, has_foreign_indexes } = opened;
+        self.walked.push((base, Some(segment.log.metadata()?.id)));
         let Some(known) = self.known(&segment, is_last)? else {
             return self.tell_past_end(&segment, 0);
         };
         self.compare_with_previous(base, &path)?;
         self.tell_missing(&segment, known);
-        let has_foreign_indexes = self.has_swap(base)?;
         let segment = match has_foreign_indexes {
             true => Segment { index: None, time_index: None, ..segment },
             false => segment,
@@ -209,7 +254,7 @@ impl Verification<'_> {
             progress(before + position);
         })?;
         if !has_foreign_indexes {
-            self.transactions(base, next_base, known, &end)?;
+            self.transactions((base, next_base), txn_index, known, &end)?;
         }
         self.segments += 1;
         self.bytes += known.end_position;
@@ -265,14 +310,17 @@ impl Verification<'_> {
     /// Holds the index of aborted transactions to the segment that was just walked.
     fn transactions(
         &mut self,
-        base: Offset,
-        next_base: Option<Offset>,
+        (base, next_base): (Offset, Option<Offset>),
+        mut file: Option<Arc<dyn File>>,
         known: Known,
         end: &SegmentEnd,
     ) -> Result<()> {
         let place = self.log.place();
         let path = place.path_of(&names::segment_file(base, names::TXN_INDEX));
-        let file = storage::found(place.storage.open(&path, Open::Read))?;
+        if known.is_last {
+            // A writer may have made it since.
+            file = storage::found(place.storage.open(&path, Open::Read))?;
+        }
         let ended = Ended {
             aborted: &self.replay.aborted,
             base,
@@ -318,14 +366,6 @@ impl Verification<'_> {
             self.gaps.push((path.to_owned(), Problem::Gap { from: end, to: base + -1 }));
         }
         Ok(())
-    }
-
-    /// While a compaction puts a segment in place, or where it was stopped then, the indexes may be of the
-    /// new one and the log of the old; the next compaction makes that whole, and so does recovery.
-    fn has_swap(&self, base: Offset) -> Result<bool> {
-        let place = self.log.place();
-        let swap = format!("{}{}", names::segment_file(base, names::LOG), names::SWAP);
-        Ok(storage::found(place.storage.metadata(&place.path_of(&swap)))?.is_some())
     }
 
     /// Tells of gaps between segments: damage, unless the log was ever compacted. Of a foreign log

@@ -28,7 +28,7 @@ use runnel::storage::sim::{Fault, Loss, SimStorage};
 
 const FORCED: Compaction = Compaction { map_bytes_max: 1 << 20, is_forced: true };
 
-fn config() -> TopicConfig {
+pub(crate) fn config() -> TopicConfig {
     TopicConfig {
         segment_bytes: 700,
         index_interval_bytes: 150,
@@ -38,12 +38,12 @@ fn config() -> TopicConfig {
 }
 
 /// A compacted segment may take in three of before.
-fn roomy() -> TopicConfig {
+pub(crate) fn roomy() -> TopicConfig {
     TopicConfig { segment_bytes: 2100, ..config() }
 }
 
 /// The log as it lies on disk before the compaction, clean.
-fn laboratory(seed: u64) -> (SimStorage, Script) {
+pub(crate) fn laboratory(seed: u64) -> (SimStorage, Script) {
     let world = SimStorage::seeded(seed);
     lay_out(&world);
     let log = open(Arc::new(world.process()), &config());

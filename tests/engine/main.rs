@@ -19,6 +19,7 @@ mod log_compaction;
 mod log_compaction_beside;
 mod log_compaction_crash;
 mod log_compaction_transactions;
+mod log_compaction_verified;
 mod log_crash;
 mod log_ground;
 mod log_idempotent;
