@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::log_ground::hooked::Hooked;
 use crate::log_ground::{Result, lay_out, open, open_alone, open_to_read, soak};
 use runnel::inspect::verify_partition;
 use runnel::log::{Chunk, Compaction, CompactionEnd, Cursor, PartitionLog, View};
 use runnel::model::config::CleanupPolicy;
 use runnel::model::{Offset, TopicConfig};
 use runnel::record::{BatchBuilder, Compression, Decompressor, Headers, Record};
-use runnel::storage::Directory;
 use runnel::storage::sim::SimStorage;
+use runnel::storage::{Directory, Storage};
 use tempfile::TempDir;
 
 const KEYS: i64 = 16;
@@ -289,4 +290,42 @@ fn a_producer_that_writes_meanwhile_is_not_forgotten() {
         found += chunk.batches().filter(|batch| batch.producer_id() == 7).count();
     }
     assert_eq!(found, 1, "its batch");
+}
+
+/// Who lists the segments once the compaction is published, before the old ones are removed, must not have the
+/// next compaction look for those.
+#[test]
+fn a_look_before_the_old_segments_are_gone_stops_no_compaction() {
+    for open in [open, open_alone] {
+        let world = SimStorage::new();
+        lay_out(&world);
+        let storage = Arc::new(Hooked::new(world.process()));
+        let log = Arc::new(open(Arc::clone(&storage) as Arc<dyn Storage>, &config()));
+        let looks = Arc::new(AtomicU64::new(0));
+        let (looking, counted) = (Arc::clone(&log), Arc::clone(&looks));
+        storage.before_removal(move || {
+            looking.published_view().expect("reads");
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut next = 0;
+        (0..BATCHES_EACH).for_each(|_| next = append(&log, next));
+        for end in [400, 800, 1200] {
+            // All that there is fits into one segment; what the next one is to compact comes meanwhile.
+            log.set_config(Arc::new(TopicConfig { segment_bytes: 1 << 20, ..config() }));
+            let mut meanwhile = |_| {
+                log.set_config(Arc::new(config()));
+                while next < end {
+                    next = append(&log, next);
+                }
+                ControlFlow::Continue(())
+            };
+            let how = Compaction { map_bytes_max: 1 << 16, is_forced: false };
+            let end = log.compact(&how, 0, &mut meanwhile).expect("compacts");
+            let CompactionEnd::Done(done) = end else { panic!("{end:?}") };
+            assert!(done.segments_before > 1 && done.segments_after == 1, "{done:?}");
+        }
+        assert!(looks.load(Ordering::Relaxed) > 10, "or the test proves nothing");
+        let view = log.view().expect("a view");
+        read_through(&log, &view).expect("all that stays");
+    }
 }

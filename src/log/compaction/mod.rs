@@ -316,6 +316,8 @@ impl PartitionLog {
             writer.begin_generation()?;
             swap::remove_replaced(storage, dir, &bases, end)?;
             swap::forget_swaps(storage, dir, &bases)?;
+            // Who listed the segments since may know some that are gone.
+            writer.begin_generation()?;
             Ok(true)
         })?;
         if is_replaced { Ok(finished.bytes) } else { Err(Ended::Early(CompactionEnd::Overtaken)) }

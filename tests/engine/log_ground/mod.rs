@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub(crate) mod history;
+pub(crate) mod hooked;
 pub(crate) mod liar;
 pub(crate) mod transactional;
 
