@@ -42,7 +42,7 @@ use crate::stream::{Counts, GlobalTables, MemoryState, Outside, State, Task};
 use failure::LeftOut;
 use kept::Kept;
 use notes::outbox_piece;
-use opened::Opened;
+use opened::{Opened, has_nothing_to_do};
 use outbox::Outbox;
 use output::Results;
 use pace::{Looks, wait_for_appends};
@@ -259,6 +259,11 @@ impl Setting<'_> {
         let Setting { cluster, plan, named, options, task } = self;
         let watcher = options.follow.then(|| cluster.watch()).flatten();
         let mut sources = Sources::open(cluster, plan, task)?;
+        if let Some(named) = named.filter(|_| task.is_some() && !options.close)
+            && has_nothing_to_do(self, named, &sources)?
+        {
+            return Ok(since.summary);
+        }
         let mut summary = since.summary;
         // A row of a global table that was there before a record is seen with it.
         globals.follow(cluster)?;

@@ -13,8 +13,8 @@ use super::notes::{
 use super::sources::{Source, Sources};
 use super::tasks::check_unchanged;
 use super::{Behind, Setting, output};
-use crate::cluster::PartitionReader;
-use crate::job::state::TaskState;
+use crate::cluster::{PartitionReader, TopicInfo};
+use crate::job::state::{StateView, TaskState};
 use crate::model::Offset;
 use crate::stream::{MemoryState, State};
 
@@ -30,6 +30,56 @@ pub(super) struct Opened {
     pub(super) directory: Option<PathBuf>,
     /// Where the state is behind what was sent: readers stop where the group stands.
     pub(super) behind: Option<Behind>,
+}
+
+/// Whether a task has nothing to do: all that there is was taken in, and sent. Looked at first, since each copy of a job takes
+/// a turn where something has come, and most come too late.
+pub(super) fn has_nothing_to_do(
+    setting: Setting<'_>,
+    named: Named<'_>,
+    sources: &Sources,
+) -> Result<bool, RunError> {
+    let Setting { cluster, plan, task, .. } = setting;
+    let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
+    let is_at_end = |next: &dyn Fn(usize, &TopicInfo, i32) -> Option<Offset>| {
+        sources.inputs.iter().enumerate().all(|(input, source)| {
+            source.readers.iter().all(|reader| {
+                let next = next(input, &source.topic, reader.partition().partition);
+                next.unwrap_or(reader.bounds().0) >= reader.stop()
+            })
+        })
+    };
+    if !plan.has_state {
+        let position = |topic: &TopicInfo, partition| kept.position(topic, partition);
+        return Ok(is_at_end(&|_, topic, partition| {
+            Some(Offset(position(topic, partition)?.offset))
+        }));
+    }
+    let directory = cluster.make_job_state(named.job, task.map(i32::unsigned_abs))?;
+    let Some(state) = directory.and_then(|it| StateView::open(&it).ok()?) else {
+        // There is none, or what is wrong with it is told where it is opened to go on with.
+        return Ok(false);
+    };
+    let noted = |name: &str| state.noted(name).ok().flatten();
+    let taken = noted(OFFSETS).and_then(read_offsets).unwrap_or_default();
+    let last = noted(NUMBER).and_then(|note| Sent::read(str::from_utf8(note).ok()?));
+    let has_unsent = noted(&outbox_piece(0)).is_some_and(|piece| !piece.is_empty());
+    let is_sent = !has_unsent
+        || last.zip(kept.last_sent(sources)).is_some_and(|(last, sent)| sent.number >= last.number);
+    let next = |input: usize, topic: &TopicInfo, partition: i32| {
+        let of = |it: &&Taken| {
+            (it.input as usize, it.partition, it.topic) == (input, partition, topic.id)
+        };
+        Some(taken.iter().find(of)?.offset)
+    };
+    let is_behind = sources.inputs.iter().enumerate().any(|(input, source)| {
+        source.readers.iter().any(|reader| {
+            let partition = reader.partition().partition;
+            let sent = kept.sent(&source.topic, partition).map(|(offset, _)| offset);
+            sent > next(input, &source.topic, partition)
+        })
+    });
+    Ok(is_sent && !is_behind && is_at_end(&next))
 }
 
 impl Opened {
