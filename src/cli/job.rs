@@ -354,7 +354,6 @@ impl From<RunError> for CommandError {
                 .hint("--on-error skip leaves such records out, dead-letter=TOPIC keeps them"),
             error @ (RunError::AnotherTopic(_)
             | RunError::CutInput(_)
-            | RunError::PartitionsChanged { .. }
             | RunError::Notes(_)
             | RunError::Outbox
             | RunError::Damaged(_)
@@ -364,6 +363,9 @@ impl From<RunError> for CommandError {
                 "for a table, `runnel table update NAME --rebuild` makes it anew; a stream is \
                      forgotten by `runnel stream --drop NAME`",
             ),
+            error @ RunError::PartitionsChanged { .. } => Self::failed(&error).hint(format!(
+                "`runnel stream TOPIC --to OTHER --id NAME` has a topic with all keys where they belong; {ONE_TASK}"
+            )),
             error @ RunError::PartitionCounts { .. } => Self::failed(&error).hint(format!(
                 "`runnel topic create OUT -p N` before the first result has a topic with as many; {ONE_TASK}"
             )),

@@ -259,10 +259,11 @@ impl Setting<'_> {
         let Setting { cluster, plan, named, options, task } = self;
         let watcher = options.follow.then(|| cluster.watch()).flatten();
         let mut sources = Sources::open(cluster, plan, task)?;
-        if let Some(named) = named.filter(|_| task.is_some() && !options.close)
-            && has_nothing_to_do(self, named, &sources)?
-        {
-            return Ok(since.summary);
+        if let Some(named) = named.filter(|_| task.is_some() && !options.close) {
+            let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
+            if has_nothing_to_do(self, named, &kept, &sources)? {
+                return Ok(since.summary);
+            }
         }
         let mut summary = since.summary;
         // A row of a global table that was there before a record is seen with it.

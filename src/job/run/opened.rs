@@ -37,10 +37,10 @@ pub(super) struct Opened {
 pub(super) fn has_nothing_to_do(
     setting: Setting<'_>,
     named: Named<'_>,
+    kept: &Kept,
     sources: &Sources,
 ) -> Result<bool, RunError> {
     let Setting { cluster, plan, task, .. } = setting;
-    let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
     let is_at_end = |next: &dyn Fn(usize, &TopicInfo, i32) -> Option<Offset>| {
         sources.inputs.iter().enumerate().all(|(input, source)| {
             source.readers.iter().all(|reader| {

@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
-use super::SinceCommit;
 use super::failure::RunError;
 use super::kept::{Kept, Named};
 use super::notes::{PARTITIONS, write_partitions};
+use super::opened::has_nothing_to_do;
 use super::sources::Sources;
+use super::{Setting, SinceCommit};
 use crate::cluster::{self, Cluster};
 use crate::job::plan::Plan;
 use crate::job::state::StateView;
@@ -38,8 +39,16 @@ pub(super) enum Doing {
 }
 
 impl KnownTask {
-    fn open(cluster: &Cluster, plan: &Plan, partition: i32, kept: &Kept) -> Result<Self, RunError> {
+    fn open(
+        setting: Setting<'_>,
+        named: Named<'_>,
+        partition: i32,
+        kept: &Kept,
+    ) -> Result<Self, RunError> {
+        let Setting { cluster, plan, options, .. } = setting;
         let mut sources = Sources::open(cluster, plan, Some(partition))?;
+        let setting = Setting { task: Some(partition), ..setting };
+        let waits = options.close || !has_nothing_to_do(setting, named, kept, &sources)?;
         for source in &mut sources.inputs {
             for reader in &mut source.readers {
                 if let Some(committed) = kept.position(&source.topic, partition) {
@@ -47,8 +56,6 @@ impl KnownTask {
                 }
             }
         }
-        // A state may be behind its group, and have windows to close.
-        let waits = plan.has_state || sources.offsets() > 0;
         let doing = if waits { Doing::Waits } else { Doing::Nothing };
         let (due, since) = (Instant::now(), SinceCommit::default());
         Ok(Self { partition, sources, doing, due, since })
@@ -83,16 +90,16 @@ impl KnownTask {
 /// Adds the tasks that are not there yet: there are as many as the topic has partitions that has the most.
 pub(super) fn add_tasks(
     tasks: &mut Vec<KnownTask>,
-    cluster: &Cluster,
-    plan: &Plan,
+    setting: Setting<'_>,
     named: Named<'_>,
 ) -> Result<(), RunError> {
+    let Setting { cluster, plan, .. } = setting;
     let count = partitions(cluster, plan)?.into_iter().max().unwrap_or(0);
     let known = i32::try_from(tasks.len()).unwrap_or(i32::MAX);
     if known < count {
         let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
         for partition in known..count {
-            tasks.push(KnownTask::open(cluster, plan, partition, &kept)?);
+            tasks.push(KnownTask::open(setting, named, partition, &kept)?);
         }
     }
     Ok(())

@@ -42,7 +42,7 @@ pub(super) fn run(
     check_partitions(cluster, plan)?;
     check_states(cluster, plan, named)?;
     let mut tasks = Vec::new();
-    add_tasks(&mut tasks, cluster, plan, named)?;
+    add_tasks(&mut tasks, setting, named)?;
     let total = tasks.iter().map(KnownTask::offsets).sum();
     let front = SharedFront::new(front, total);
     let crew = Crew::new(setting, named, &front)?;
@@ -103,6 +103,8 @@ struct Turns<'c, 'a> {
     failed: Option<RunError>,
     /// When a turn was taken last, or there was something new.
     last_news: Instant,
+    /// Since when no turn was taken, and others have the tasks.
+    held_since: Option<Instant>,
     is_waiting_told: bool,
 }
 
@@ -128,6 +130,7 @@ impl<'c, 'a> Turns<'c, 'a> {
             summary: Summary::default(),
             failed: None,
             last_news: Instant::now(),
+            held_since: None,
             is_waiting_told: false,
         })
     }
@@ -262,12 +265,14 @@ impl<'c, 'a> Turns<'c, 'a> {
                 Ok(None) => {
                     task.doing = Doing::Waits;
                     task.due = Instant::now() + LEASE_POLL;
+                    self.held_since.get_or_insert_with(Instant::now);
                 }
                 Ok(Some(summary)) => {
                     task.pass();
                     task.doing = Doing::Nothing;
                     task.due = Instant::now() + self.setting.turn_interval();
                     self.last_news = Instant::now();
+                    self.held_since = None;
                     self.summary.add(&summary);
                     if summary.is_stopped {
                         self.stop();
@@ -296,7 +301,7 @@ impl<'c, 'a> Turns<'c, 'a> {
             return check_unchanged(Some(&noted), &now, |at| plan.inputs[at].topic.clone());
         }
         settle(self.setting)?;
-        add_tasks(&mut self.tasks, cluster, plan, self.named)
+        add_tasks(&mut self.tasks, self.setting, self.named)
     }
 
     /// Looks for records that have come. Where none has for long enough, each task has one more turn, at the end of which its
@@ -322,8 +327,9 @@ impl<'c, 'a> Turns<'c, 'a> {
     fn tell_if_waiting(&mut self) {
         let is_waiting = matches!(self.phase, Phase::Ends { .. })
             && self.is_any(Doing::Waits)
-            && !self.is_any(Doing::Given);
-        if is_waiting && !self.is_waiting_told && self.last_news.elapsed() >= PATIENCE {
+            && !self.is_any(Doing::Given)
+            && self.held_since.is_some_and(|since| since.elapsed() >= PATIENCE);
+        if is_waiting && !self.is_waiting_told {
             self.front.waiting();
             self.is_waiting_told = true;
         }
