@@ -41,45 +41,40 @@ pub(super) fn has_nothing_to_do(
     sources: &Sources,
 ) -> Result<bool, RunError> {
     let Setting { cluster, plan, task, .. } = setting;
-    let is_at_end = |next: &dyn Fn(usize, &TopicInfo, i32) -> Option<Offset>| {
-        sources.inputs.iter().enumerate().all(|(input, source)| {
-            source.readers.iter().all(|reader| {
-                let next = next(input, &source.topic, reader.partition().partition);
-                next.unwrap_or(reader.bounds().0) >= reader.stop()
-            })
-        })
-    };
     if !plan.has_state {
-        let position = |topic: &TopicInfo, partition| kept.position(topic, partition);
-        return Ok(is_at_end(&|_, topic, partition| {
-            Some(Offset(position(topic, partition)?.offset))
+        return Ok(readers_of(sources).all(|(_, topic, reader)| {
+            let committed = kept.position(topic, reader.partition().partition);
+            committed.map_or(reader.bounds().0, |it| Offset(it.offset)) >= reader.stop()
         }));
     }
     let directory = cluster.make_job_state(named.job, task.map(i32::unsigned_abs))?;
-    let Some(state) = directory.and_then(|it| StateView::open(&it).ok()?) else {
-        // There is none, or what is wrong with it is told where it is opened to go on with.
+    // Where there is none, or something is wrong with it, the turn is to find that.
+    let Some(state) = directory.and_then(|it| StateView::open(&it).ok()?) else { return Ok(false) };
+    let noted = |name: &str| state.noted(name).ok().flatten();
+    let last = noted(NUMBER).and_then(|note| Sent::read(str::from_utf8(note).ok()?));
+    let (Some(taken), Some(last)) = (noted(OFFSETS).and_then(read_offsets), last) else {
         return Ok(false);
     };
-    let noted = |name: &str| state.noted(name).ok().flatten();
-    let taken = noted(OFFSETS).and_then(read_offsets).unwrap_or_default();
-    let last = noted(NUMBER).and_then(|note| Sent::read(str::from_utf8(note).ok()?));
-    let has_unsent = noted(&outbox_piece(0)).is_some_and(|piece| !piece.is_empty());
-    let is_sent = !has_unsent
-        || last.zip(kept.last_sent(sources)).is_some_and(|(last, sent)| sent.number >= last.number);
-    let next = |input: usize, topic: &TopicInfo, partition: i32| {
-        let of = |it: &&Taken| {
-            (it.input as usize, it.partition, it.topic) == (input, partition, topic.id)
-        };
-        Some(taken.iter().find(of)?.offset)
+    let sent = kept.last_sent(sources);
+    let has_unsent = noted(&outbox_piece(0)).is_some_and(|piece| !piece.is_empty())
+        && sent.is_none_or(|sent| sent.number < last.number);
+    let is_taken = |(input, topic, reader): (usize, &TopicInfo, &PartitionReader)| {
+        let partition = reader.partition().partition;
+        let of = |it: &&Taken| (it.input as usize, it.partition) == (input, partition);
+        let sent = kept.sent(topic, partition).map_or(Offset::ZERO, |(offset, _)| offset);
+        taken
+            .iter()
+            .find(of)
+            .is_some_and(|taken| taken.topic == topic.id && taken.offset >= reader.stop().max(sent))
     };
-    let is_behind = sources.inputs.iter().enumerate().any(|(input, source)| {
-        source.readers.iter().any(|reader| {
-            let partition = reader.partition().partition;
-            let sent = kept.sent(&source.topic, partition).map(|(offset, _)| offset);
-            sent > next(input, &source.topic, partition)
-        })
-    });
-    Ok(is_sent && !is_behind && is_at_end(&next))
+    Ok(!has_unsent && readers_of(sources).all(is_taken))
+}
+
+/// The readers of all inputs, each with the place and topic of its own.
+fn readers_of(sources: &Sources) -> impl Iterator<Item = (usize, &TopicInfo, &PartitionReader)> {
+    sources.inputs.iter().enumerate().flat_map(|(input, source)| {
+        source.readers.iter().map(move |reader| (input, &source.topic, reader))
+    })
 }
 
 impl Opened {
