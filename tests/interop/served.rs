@@ -105,8 +105,11 @@ fn is_sound(world: &World, corpus: Option<&[Record]>) {
         }
         let codec = topic.strip_prefix("codec-");
         if let Some(codec) = codec.filter(|codec| CODECS.contains(codec)) {
-            let other = independent.codecs.iter().filter(|used| *used != codec).count();
-            assert_eq!(other, 0, "{topic}: batches of another codec");
+            // kafka-python leaves a batch as it is where the codec gains nothing, as of one small record.
+            let is_known = |used: &String| [codec, "none"].contains(&used.as_str());
+            let codecs = &independent.codecs;
+            assert!(codecs.iter().all(is_known), "{topic}: batches of another codec: {codecs:?}");
+            assert!(codecs.iter().any(|used| used == codec), "{topic}: no batch of its codec");
             let records = plain(independent.records.clone());
             assert!(corpus.is_none_or(|corpus| corpus == records), "{topic} holds what was sent");
         }

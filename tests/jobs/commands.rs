@@ -28,10 +28,11 @@ pub(crate) struct Commands {
 }
 
 impl Commands {
-    /// The same with a task for each partition, where nothing that lies in several is put together.
+    /// The same with a task for each partition, where something is kept and nothing that lies in several is put together.
     pub(crate) fn per_partition(mut self) -> Self {
         let job = self.once.last_mut().unwrap_or(&mut self.run);
-        if job.iter().all(|word| word != "--by" && word != "--on") {
+        let has = |words: &[&str]| job.iter().any(|word| words.contains(&word.as_str()));
+        if has(&["table", "--join", "--join-stream"]) && !has(&["--by", "--on"]) {
             job.push("--per-partition".to_owned());
         }
         self
