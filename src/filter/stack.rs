@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 thread_local! {
-    /// The floor of the stack that this thread was given by [`Stack::run`].
+    /// The floor of the stack that this thread was given by [`Stack::spawn`].
     static FLOOR: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -59,7 +59,7 @@ impl Stack {
         })
     }
 
-    /// The stack of this thread, if [`Stack::run`] began it: for closures that are called there and were handed none.
+    /// The stack of this thread, if [`Stack::run`] or [`Stack::spawn`] began it: for closures that are called there and were handed none.
     #[must_use]
     pub fn current() -> Option<Self> {
         FLOOR.get().map(|floor| Self { floor, not_send: PhantomData })

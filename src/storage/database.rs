@@ -30,6 +30,9 @@ const MAP_BYTES_MIN: usize = 1 << 28;
 /// Bytes of the longest key.
 pub const DATABASE_KEY_BYTES_MAX: usize = 511;
 
+/// A map is a multiple of this, which is one of the pages of any machine.
+const MAP_UNIT_BYTES: usize = 1 << 16;
+
 /// Address space beyond twice the file for who reads: a writer may make it longer just now.
 const SLACK_BYTES: usize = 64 << 20;
 
@@ -87,7 +90,7 @@ impl Database {
         let mut bytes = map_bytes;
         let env = loop {
             let mut options = EnvOpenOptions::new().read_txn_without_tls();
-            options.map_size(bytes);
+            options.map_size(bytes / MAP_UNIT_BYTES * MAP_UNIT_BYTES);
             #[allow(unsafe_code, reason = "LMDB's flags and maps")]
             // SAFETY: of the flags only the one for reading is given, which takes nothing away. The file is
             // changed by LMDB alone: it lies in a directory that only its owner may enter, and was looked at before.

@@ -225,9 +225,11 @@ impl Transactions {
 
     /// Why something was refused: what went wrong with a file goes before a code that tells of it.
     fn refused(&self, id: &str, cause: ErrorCode) -> Error {
+        let refused = Error::Transaction { id: id.to_owned(), cause };
         match self.failure() {
-            Err(error) => error,
-            Ok(()) => Error::Transaction { id: id.to_owned(), cause },
+            // What others of this process met with is not why another one has the id.
+            Err(error) if !is_fenced(&refused) => error,
+            _ => refused,
         }
     }
 

@@ -38,6 +38,10 @@ pub struct Plan {
 pub struct Interrupt(pub Arc<AtomicUsize>);
 
 impl Interrupt {
+    pub(super) fn set(&self) {
+        self.0.store(1, Ordering::Relaxed);
+    }
+
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed) != 0
     }

@@ -19,6 +19,8 @@ pub(super) struct Turn {
     pub(super) partition: i32,
     /// Whether windows are closed at the end.
     pub(super) closes: bool,
+    /// Whether another process had the task before, which may have left something half done.
+    pub(super) others_had_it: bool,
     pub(super) since: SinceCommit,
 }
 
@@ -139,7 +141,7 @@ impl<'a> Crew<'a> {
         let (close, cache_bytes) = (turn.closes, options.cache_bytes / threads);
         let options = Options { follow: false, close, cache_bytes, ..options.clone() };
         let setting = Setting { options: &options, task: Some(turn.partition), ..self.setting };
-        turn.since.begin_turn();
+        turn.since.begin_turn(turn.others_had_it);
         let mut front = self.front.of_turn();
         setting.run(&self.globals, &mut turn.since, &mut front).map(Some)
     }

@@ -249,6 +249,10 @@ impl Run<'_> {
         if Instant::now() < self.commit_due && !self.output.is_full() {
             return Ok(());
         }
+        if !self.plan.globals.is_empty() {
+            // Who takes up what has come there waits for all who have the tables in hand.
+            self.follow_globals()?;
+        }
         if self.kept.is_some() {
             return self.put_out(false);
         }

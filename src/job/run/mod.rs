@@ -200,13 +200,16 @@ struct SinceCommit {
     is_immediate: bool,
     /// And what comes of no record alone is left out where its topic does not take it.
     leaves_out: bool,
+    /// It has a whole turn, though there seems nothing to do.
+    is_thorough: bool,
     /// Records that failed since, by the place of their input, partition and offset.
     left_out: BTreeMap<(usize, i32, i64), LeftOut>,
 }
 
 impl SinceCommit {
-    /// What a turn is to know of the one before.
-    fn begin_turn(&mut self) {
+    /// Begins another turn, with what those before have learned.
+    fn begin_turn(&mut self, is_thorough: bool) {
+        self.is_thorough = is_thorough;
         self.summary = Summary::default();
         self.left_out.clear();
     }
@@ -259,7 +262,9 @@ impl Setting<'_> {
         let Setting { cluster, plan, named, options, task } = self;
         let watcher = options.follow.then(|| cluster.watch()).flatten();
         let mut sources = Sources::open(cluster, plan, task)?;
-        if let Some(named) = named.filter(|_| task.is_some() && !options.close) {
+        if let Some(named) =
+            named.filter(|_| task.is_some() && !options.close && !since.is_thorough)
+        {
             let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
             if has_nothing_to_do(self, named, &kept, &sources)? {
                 return Ok(since.summary);
@@ -288,6 +293,10 @@ impl Setting<'_> {
         let is_immediate =
             options.commit_interval.is_zero() || kept.is_none() || since.is_immediate;
         let cache_bytes = if is_immediate { 0 } else { options.cache_bytes };
+        let first_interval = match kept {
+            Some(_) => options.commit_interval.max(COMMIT_INTERVAL_MIN),
+            None => COMMIT_INTERVAL_MIN,
+        };
         let checks_keys = plan.has_state && task.is_some();
         let partitions = sources.inputs.iter().map(|source| source.topic.partitions);
         let mut run = Run {
@@ -305,7 +314,7 @@ impl Setting<'_> {
             summary,
             counted: Counts::default(),
             now_ms: SystemClock.now_ms(),
-            commit_due: Instant::now() + COMMIT_INTERVAL_MIN,
+            commit_due: Instant::now() + first_interval,
             looks: Looks::new(),
             is_stopped: false,
             is_closed: false,
@@ -387,9 +396,7 @@ impl Run<'_> {
         let mut is_kept = true;
         while !self.is_stopped {
             if self.look_for_more(sources)? {
-                self.tables = None;
-                self.globals.follow(self.cluster)?;
-                self.tables = Some(self.globals.tables());
+                self.follow_globals()?;
                 self.now_ms = SystemClock.now_ms();
                 self.feed(sources)?;
                 is_kept = false;
@@ -415,6 +422,14 @@ impl Run<'_> {
             }
         }
         self.put_out(false)
+    }
+
+    /// Takes up what has come of global tables.
+    fn follow_globals(&mut self) -> Result<(), RunError> {
+        self.tables = None;
+        let followed = self.globals.follow(self.cluster);
+        self.tables = Some(self.globals.tables());
+        followed
     }
 
     /// Looks for what has come. True if there is anything.

@@ -43,8 +43,10 @@ pub(super) fn has_nothing_to_do(
     let Setting { cluster, plan, task, .. } = setting;
     if !plan.has_state {
         return Ok(readers_of(sources).all(|(_, topic, reader)| {
-            let committed = kept.position(topic, reader.partition().partition);
-            committed.map_or(reader.bounds().0, |it| Offset(it.offset)) >= reader.stop()
+            match kept.position(topic, reader.partition().partition) {
+                Some(it) => is_at_end(reader, Offset(it.offset), it.leader_epoch),
+                None => reader.bounds().0 >= reader.stop(),
+            }
         }));
     }
     let directory = cluster.make_job_state(named.job, task.map(i32::unsigned_abs))?;
@@ -65,9 +67,15 @@ pub(super) fn has_nothing_to_do(
         taken
             .iter()
             .find(of)
-            .is_some_and(|taken| taken.topic == topic.id && taken.offset >= reader.stop().max(sent))
+            .filter(|taken| taken.topic == topic.id && taken.offset >= sent)
+            .is_some_and(|taken| is_at_end(reader, taken.offset, taken.leader_epoch))
     };
     Ok(!has_unsent && readers_of(sources).all(is_taken))
+}
+
+/// Whether there is nothing more where somebody stands, and nothing else than what was read before it.
+fn is_at_end(reader: &PartitionReader, offset: Offset, leader_epoch: i32) -> bool {
+    offset >= reader.stop() && matches!(reader.clone().resume(offset, leader_epoch), Ok(None))
 }
 
 /// The readers of all inputs, each with the place and topic of its own.

@@ -23,6 +23,8 @@ pub(super) struct KnownTask {
     pub(super) doing: Doing,
     /// When it is to have its turn, if it waits for one.
     pub(super) due: Instant,
+    /// Another process had it when it was asked for last.
+    pub(super) others_have_it: bool,
     /// What a turn is to know of those before. Taken along while it is given.
     pub(super) since: SinceCommit,
 }
@@ -58,7 +60,7 @@ impl KnownTask {
         }
         let doing = if waits { Doing::Waits } else { Doing::Nothing };
         let (due, since) = (Instant::now(), SinceCommit::default());
-        Ok(Self { partition, sources, doing, due, since })
+        Ok(Self { partition, sources, doing, due, others_have_it: false, since })
     }
 
     /// How much there is to read, as it was last seen.
@@ -100,6 +102,23 @@ pub(super) fn add_tasks(
         let kept = Kept::new(named.job, cluster.transactional_offsets(named.name)?, None);
         for partition in known..count {
             tasks.push(KnownTask::open(setting, named, partition, &kept)?);
+        }
+    }
+    Ok(())
+}
+
+/// Has those tasks wait for a turn of which another process has left something that is kept and not sent.
+pub(super) fn look_at_states(
+    tasks: &mut [KnownTask],
+    setting: Setting<'_>,
+    named: Named<'_>,
+) -> Result<(), RunError> {
+    let group = setting.cluster.transactional_offsets(named.name)?;
+    let kept = Kept::new(named.job, group, None);
+    for task in tasks.iter_mut().filter(|task| task.doing == Doing::Nothing) {
+        let setting = Setting { task: Some(task.partition), ..setting };
+        if !has_nothing_to_do(setting, named, &kept, &task.sources)? {
+            task.doing = Doing::Waits;
         }
     }
     Ok(())

@@ -9,13 +9,14 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use super::crew::{Crew, Taken, Turn};
-use super::failure::RunError;
+use super::failure::{RunError, find_or_create};
 use super::kept::Named;
 use super::pace::wait_for_appends;
 use super::shared_front::SharedFront;
 use super::sources::is_time_to_count;
 use super::tasks::{
-    Doing, KnownTask, add_tasks, check_partitions, check_states, check_unchanged, partitions,
+    Doing, KnownTask, add_tasks, check_partitions, check_states, check_unchanged, look_at_states,
+    partitions,
 };
 use super::{COMMIT_INTERVAL_MIN, Front, Setting, Summary, notes, output};
 use crate::cluster::{self, Cluster, JobLease, Watcher};
@@ -38,7 +39,11 @@ pub(super) fn run(
         return Ok(Summary { is_stopped: true, ..Summary::default() });
     };
     let _coordinator = cluster.keep_coordinator()?;
+    for topic in output::topics(plan, &setting.options.on_error) {
+        find_or_create(cluster, topic)?;
+    }
     settle(setting)?;
+    let partitions = partitions(cluster, plan)?;
     check_partitions(cluster, plan)?;
     check_states(cluster, plan, named)?;
     let mut tasks = Vec::new();
@@ -46,7 +51,7 @@ pub(super) fn run(
     let total = tasks.iter().map(KnownTask::offsets).sum();
     let front = SharedFront::new(front, total);
     let crew = Crew::new(setting, named, &front)?;
-    let turns = Turns::new(setting, named, (&crew, &front), tasks)?;
+    let turns = Turns::new(setting, named, (&crew, &front), (tasks, partitions));
     thread::scope(|scope| turns.go(scope))
 }
 
@@ -66,7 +71,8 @@ fn share(
     }
 }
 
-/// A copy that died may have decided to commit, and not got round to telling readers; its task may have nothing to do any more.
+/// A copy that died may have decided to commit, and not got round to telling readers; its task may have nothing to do any
+/// more, and get no turn. So this is done at the beginning, at the end, and now and then in between.
 fn settle(setting: Setting<'_>) -> Result<(), RunError> {
     for topic in output::topics(setting.plan, &setting.options.on_error) {
         match setting.cluster.topic_to_write(topic) {
@@ -113,16 +119,16 @@ impl<'c, 'a> Turns<'c, 'a> {
         setting: Setting<'a>,
         named: Named<'a>,
         (crew, front): (&'c Crew<'a>, &'c SharedFront<'a>),
-        tasks: Vec<KnownTask>,
-    ) -> Result<Self, RunError> {
+        (tasks, partitions): (Vec<KnownTask>, Vec<i32>),
+    ) -> Self {
         let options = setting.options;
-        Ok(Self {
+        Self {
             setting,
             named,
             crew,
             front,
             tasks,
-            partitions: partitions(setting.cluster, setting.plan)?,
+            partitions,
             phase: match options.follow {
                 true => Phase::Follows,
                 false => Phase::Ends { closes: options.close },
@@ -132,7 +138,7 @@ impl<'c, 'a> Turns<'c, 'a> {
             last_news: Instant::now(),
             held_since: None,
             is_waiting_told: false,
-        })
+        }
     }
 
     fn go<'scope>(mut self, scope: &'scope Scope<'scope, '_>) -> Result<Summary, RunError>
@@ -141,11 +147,16 @@ impl<'c, 'a> Turns<'c, 'a> {
     {
         let mut threads = Vec::new();
         let gone = self.go_on(scope, &mut threads);
+        // Whatever the reason, nobody waits for a command any more.
+        self.setting.plan.interrupt.set();
         self.crew.close();
         for thread in threads {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
         gone?;
+        if self.failed.is_none() {
+            settle(self.setting)?;
+        }
         let is_stopped = self.phase == Phase::Stops;
         self.failed.map_or(Ok(Summary { is_stopped, ..self.summary }), Err)
     }
@@ -227,7 +238,8 @@ impl<'c, 'a> Turns<'c, 'a> {
             if task.doing == Doing::Waits && task.due <= now {
                 task.doing = Doing::Given;
                 let (partition, since) = (task.partition, std::mem::take(&mut task.since));
-                self.crew.give(Turn { place, partition, closes, since });
+                let others_had_it = std::mem::take(&mut task.others_have_it);
+                self.crew.give(Turn { place, partition, closes, others_had_it, since });
             }
         }
     }
@@ -236,6 +248,8 @@ impl<'c, 'a> Turns<'c, 'a> {
     fn stop(&mut self) {
         self.phase = Phase::Stops;
         self.front.stop();
+        // Also of who waits for a command.
+        self.setting.plan.interrupt.set();
         for turn in self.crew.take_back() {
             self.tasks[turn.place].doing = Doing::Waits;
         }
@@ -265,6 +279,7 @@ impl<'c, 'a> Turns<'c, 'a> {
                 Ok(None) => {
                     task.doing = Doing::Waits;
                     task.due = Instant::now() + LEASE_POLL;
+                    task.others_have_it = true;
                     self.held_since.get_or_insert_with(Instant::now);
                 }
                 Ok(Some(summary)) => {
@@ -292,15 +307,16 @@ impl<'c, 'a> Turns<'c, 'a> {
         self.setting.options.idle.map(|idle| idle.saturating_sub(self.last_news.elapsed()))
     }
 
-    /// Looks for partitions that have come.
+    /// Looks for partitions that have come, and for what a copy that died has left.
     fn count_partitions(&mut self) -> Result<(), RunError> {
         let Setting { cluster, plan, .. } = self.setting;
+        settle(self.setting)?;
         if plan.has_state {
             let noted = notes::write_partitions(self.partitions.iter().copied());
             let now = partitions(cluster, plan)?;
-            return check_unchanged(Some(&noted), &now, |at| plan.inputs[at].topic.clone());
+            check_unchanged(Some(&noted), &now, |at| plan.inputs[at].topic.clone())?;
+            return look_at_states(&mut self.tasks, self.setting, self.named);
         }
-        settle(self.setting)?;
         add_tasks(&mut self.tasks, self.setting, self.named)
     }
 
