@@ -5,11 +5,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
+use super::attempt::{Setting, SinceCommit};
 use super::failure::RunError;
 use super::kept::Named;
 use super::shared_front::SharedFront;
 use super::sources::Globals;
-use super::{Options, Setting, SinceCommit, Summary};
+use super::{Options, Summary};
 use crate::filter::Stack;
 
 /// A turn at a task: from where it stands to the end of its partition.

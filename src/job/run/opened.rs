@@ -5,14 +5,15 @@
 
 use std::path::PathBuf;
 
+use super::attempt::{Behind, Setting};
 use super::failure::RunError;
 use super::kept::{Kept, KeptInput, KeptResults, Named};
 use super::notes::{
     NUMBER, OFFSETS, PARTITIONS, Sent, Taken, outbox_piece, read_offsets, write_partitions,
 };
+use super::output;
 use super::sources::{Source, Sources};
 use super::tasks::check_unchanged;
-use super::{Behind, Setting, output};
 use crate::cluster::{PartitionReader, TopicInfo};
 use crate::job::state::{StateView, TaskState};
 use crate::model::Offset;

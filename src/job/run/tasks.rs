@@ -3,12 +3,12 @@
 
 use std::time::Instant;
 
+use super::attempt::{Setting, SinceCommit};
 use super::failure::RunError;
 use super::kept::{Kept, Named};
 use super::notes::{PARTITIONS, write_partitions};
 use super::opened::has_nothing_to_do;
 use super::sources::Sources;
-use super::{Setting, SinceCommit};
 use crate::cluster::{self, Cluster};
 use crate::job::plan::Plan;
 use crate::job::state::StateView;

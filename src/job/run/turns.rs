@@ -8,6 +8,7 @@
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
+use super::attempt::Setting;
 use super::crew::{Crew, Taken, Turn};
 use super::failure::{RunError, find_or_create};
 use super::kept::Named;
@@ -18,7 +19,7 @@ use super::tasks::{
     Doing, KnownTask, add_tasks, check_partitions, check_states, check_unchanged, look_at_states,
     partitions,
 };
-use super::{COMMIT_INTERVAL_MIN, Front, Setting, Summary, notes, output};
+use super::{COMMIT_INTERVAL_MIN, Front, Summary, notes, output};
 use crate::cluster::{self, Cluster, JobLease, Watcher};
 
 /// How often tasks are asked for that others have in hand.
